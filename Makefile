@@ -1,0 +1,101 @@
+# The front door: `make help` describes every target; the work is done in the sub-makefiles,
+# which can be run on their own as well (make -C lib).
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+O ?= build
+override O := $(abspath $(O))
+V ?= 0
+PREFIX ?= /usr/local
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CFLAGS ?= -O2 -g
+export O V CC CFLAGS PREFIX
+
+# The demo boots 6.1 unless KVER says otherwise; check runs on both of Debian's kernels.
+DEMO_KVER := $(or $(KVER),6.1)
+CHECK_KVERS := $(or $(KVER),6.1 6.12)
+KMOD := $(MAKE) -f tools/dev/kmod.mk
+
+help:
+	@echo 'libgmprt, gmp.ko and the gmp command'
+	@echo
+	@echo '  make deps        install the Debian packages needed (root), or say which are missing'
+	@echo '  make all         library, module, BPF programs, gmp command, samples'
+	@echo '  make lib         build/lib/libgmprt.a and libgmprt.so.0'
+	@echo '  make kmod        build/kmod-<version>/gmp.ko, for the newest installed headers'
+	@echo '  make bpf         the BPF objects and their skeletons'
+	@echo '  make tools       build/tools/gmp and the samples'
+	@echo '  make demo        a web server in a guest, its threads as the kernel sees them'
+	@echo '  make check       all tests: on this machine, in a 6.1 guest, in a 6.12 guest'
+	@echo '  make check-host  the tests that need no module'
+	@echo '  make check-vm    the tests with the module, in QEMU guests'
+	@echo '  make vm          a shell in a guest with gmp.ko loaded'
+	@echo '  make coverage    line coverage of the library by the tests of this machine'
+	@echo '  make style       the checks in tools/dev/check-*.sh'
+	@echo '  make install     library, headers, command, manuals; PREFIX=/usr/local DESTDIR='
+	@echo '  make clean       what make built'
+	@echo
+	@echo '  V=1      shows the commands       O=DIR   builds in DIR, not in build/'
+	@echo '  CC=clang CFLAGS=...               KVER=   the kernel: 6.1, 6.12 or all of `uname -r`'
+
+all: lib kmod bpf tools
+
+lib:
+	@$(MAKE) -C lib
+
+kmod:
+	@$(KMOD) KVER=$(KVER)
+
+# the modules of the kernels that the tests boot
+kmods:
+	@for k in $(CHECK_KVERS); do $(KMOD) KVER=$$k || exit; done
+
+bpf:
+	@$(MAKE) -C tools/bpf
+
+tools: lib bpf
+	@$(MAKE) -C tools
+
+tests: lib tools
+	@$(MAKE) -C selftests
+
+deps:
+	@tools/dev/deps.sh
+
+check: tests kmods
+	@selftests/check.sh host $(CHECK_KVERS)
+
+check-host: tests
+	@selftests/check.sh host
+
+check-vm: tests kmods
+	@selftests/check.sh $(CHECK_KVERS)
+
+demo: lib tools
+	@$(KMOD) KVER=$(DEMO_KVER)
+	@tools/demo/demo.sh $(DEMO_KVER)
+
+vm: kmod tools
+	@selftests/vm/run.sh -k "$$(tools/dev/kver.sh $(KVER))" -i -- \
+		sh -c 'insmod $$O/kmod-$$(uname -r)/gmp.ko; PATH=$$O/tools:$$PATH bash; :'
+
+coverage:
+	@tools/dev/coverage.sh
+
+style:
+	@rc=0; for f in tools/dev/check-*.sh; do $$f || rc=1; done; exit $$rc
+
+install: lib tools
+	@$(MAKE) -C lib install
+	@$(MAKE) -C tools install
+
+# by name: O= may be a folder that holds other things too
+clean:
+	@rm -rf $(addprefix $(O)/,lib tools selftests kselftest btf vm coverage) $(O)/kmod-*
+	@rmdir $(O) 2>/dev/null || :
+
+.PHONY: help all lib kmod kmods bpf tools tests deps check check-host check-vm demo vm coverage \
+	style install clean

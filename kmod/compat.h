@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * compat.h - what differs between the kernels we build for. The only place that knows versions.
+ *
+ * Each shim carries the name it has for us and says which kernel changed what.
+ */
+#ifndef GMP_COMPAT_H
+#define GMP_COMPAT_H
+
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/sched/coredump.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "gmp needs Linux 6.1 or later"
+#endif
+#ifndef CONFIG_64BIT
+#error "gmp needs a 64-bit kernel: it reads 64-bit words of the scheduler without a lock"
+#endif
+#ifndef CONFIG_PREEMPT_NOTIFIERS
+#error "gmp needs CONFIG_PREEMPT_NOTIFIERS (selected by CONFIG_KVM)"
+#endif
+#ifndef CONFIG_SCHED_INFO
+#error "gmp needs CONFIG_SCHED_INFO (selected by CONFIG_SCHEDSTATS)"
+#endif
+
+/*
+ * May this task run? A task that sleeps is off the run queue; since 6.12 one that is about to be
+ * dequeued may stay there for a while (sched_delayed). task->__state says less: a preempted task
+ * can have any value there.
+ */
+static inline bool gmp_task_is_runnable(const struct task_struct *t)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	return READ_ONCE(t->on_rq) && !READ_ONCE(t->se.sched_delayed);
+#else
+	return READ_ONCE(t->on_rq);
+#endif
+}
+
+static inline bool gmp_task_is_on_cpu(const struct task_struct *t)
+{
+#ifdef CONFIG_SMP
+	return READ_ONCE(t->on_cpu);
+#else
+	return t == current;
+#endif
+}
+
+/* 6.3: vm_flags became read-only but for these two. */
+static inline void gmp_vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set, vm_flags_t clear)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	vm_flags_mod(vma, set, clear);
+#else
+	vma->vm_flags = (vma->vm_flags | set) & ~clear;
+#endif
+}
+
+/* 6.18: mm->flags changed its type. */
+static inline bool gmp_mm_is_dumpable(struct mm_struct *mm)
+{
+	return get_dumpable(mm) == SUID_DUMP_USER;
+}
+
+#endif /* GMP_COMPAT_H */

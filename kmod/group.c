@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * group.c - one group per attached process: registry, limits, lifetime.
+ *
+ * Owns:       struct gmp_group; the registry; the limits on processes.
+ * Invariants: a process has at most one group that is not dead; a group is in the registry from
+ *             gmp_group_publish() until its retirement at the latest; dead is set before it leaves.
+ * Locks:      gmp_registry_lock for changes of the registry, RCU + refcount for look-ups.
+ * Not here:   its Ms (worker.c), its pages (pages.c), its directory (proc.c).
+ *
+ *           gmp_group_create()       gmp_group_publish()
+ *   (none) ---------------------> NEW -------------> ALIVE
+ *                                                      | dead = 1, once:
+ *                                                      |   last close of the file and its mappings
+ *                                                      |   exec (hooks.c)
+ *                                                      |   the process is gone: seen when its last
+ *                                                      |   mapping or M goes, or a reader looks
+ *                                                      v
+ *                                                    DEAD: readers get ENOENT, ioctls ENOTCONN,
+ *                                                      |   sched_out counts no more
+ *                                                      | retire_work(): /proc, registry
+ *                                                      v
+ *                                                    freed with the last reference: file (held
+ *                                                    by every mapping), workers, readers
+ *
+ * A file that is closed while threads are registered leaves these bound to a dead group: a preempt
+ * notifier can only be taken out by its own task. They cost a test per switch, go when their thread
+ * exits, executes another program or registers anew, and pin the module until then.
+ */
+#include <linux/cred.h>
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/pid.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+
+#include "internal.h"
+
+static unsigned int max_processes = 1024;
+module_param(max_processes, uint, 0644);
+MODULE_PARM_DESC(max_processes, "Processes that may be attached at a time (default 1024)");
+
+static unsigned int max_user_processes = 256;
+module_param(max_user_processes, uint, 0644);
+MODULE_PARM_DESC(max_user_processes,
+		 "The same per real user id; CAP_SYS_RESOURCE exempts (default 256)");
+
+static unsigned int max_slots = GMP_MAX_M;
+module_param(max_slots, uint, 0644);
+MODULE_PARM_DESC(max_slots, "Slots for threads a process may ask for (default and at most 10000)");
+
+/* How long a release waits for the readers of its directory. */
+#define RETIRE_WAIT	HZ
+
+static DEFINE_MUTEX(gmp_registry_lock);
+/* Number of the process in the initial pid namespace to group. Changed under gmp_registry_lock. */
+static DEFINE_XARRAY(registry);
+
+/* Only work that may wait for a reader of /proc; never what a task's death waits for. */
+static struct workqueue_struct *retire_wq;
+
+atomic_long_t gmp_nr_groups = ATOMIC_LONG_INIT(0);	/* in the registry */
+atomic_long_t gmp_nr_attached = ATOMIC_LONG_INIT(0);	/* attached ever */
+
+static void retire_work(struct work_struct *work);
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+static bool attach_is_sane(const struct gmp_attach *a)
+{
+	if (!a->nr_m || a->nr_m > min(READ_ONCE(max_slots), GMP_MAX_M))
+		return false;
+	if (!a->nr_p || a->nr_p > GMP_MAX_P)
+		return false;
+	return IS_ALIGNED(a->layout, sizeof(u64)) && a->layout < TASK_SIZE;
+}
+
+static int group_regions(struct gmp_group *grp)
+{
+	int err;
+
+	err = gmp_region_init(&grp->user, grp->p_off + grp->nr_p * sizeof(struct gmp_p_shared),
+			      GMP_MMAP_USER, true);
+	if (err)
+		return err;
+	return gmp_region_init(&grp->kern, (u64)grp->nr_m * sizeof(struct gmp_m_kern),
+			       GMP_MMAP_KERN, false);
+}
+
+static void group_free(struct gmp_group *grp)
+{
+	WARN_ON_ONCE(!xa_empty(&grp->workers) || grp->proc_dir || atomic_read(&grp->mapped));
+	gmp_region_destroy(&grp->user);
+	gmp_region_destroy(&grp->kern);
+	xa_destroy(&grp->workers);
+	mutex_destroy(&grp->lock);
+	mmdrop(grp->mm);
+	put_pid(grp->tgid);
+	kfree_rcu(grp, rcu);
+}
+
+static void group_identify(struct gmp_group *grp)
+{
+	grp->tgid = get_pid(task_tgid(current));
+	grp->nr = task_tgid_nr(current);
+	grp->mm = current->mm;
+	mmgrab(grp->mm);
+	grp->uid = current_uid();
+	grp->attached_ns = ktime_get_ns();
+}
+
+/**
+ * gmp_group_create() - a group for the calling process, not yet published
+ * @a: what it asked for, from user space
+ *
+ * The P words begin on a page of their own, so that no cache line has both a P word and a slot.
+ *
+ * Context: process, may sleep.
+ * Return: the group with one reference, -EINVAL for a number out of range, or -ENOMEM.
+ */
+struct gmp_group *gmp_group_create(const struct gmp_attach *a)
+{
+	struct gmp_group *grp;
+
+	if (!attach_is_sane(a))
+		return ERR_PTR(-EINVAL);
+	grp = kzalloc(sizeof(*grp), GFP_KERNEL_ACCOUNT);
+	if (!grp)
+		return ERR_PTR(-ENOMEM);
+	refcount_set(&grp->refs, 1);
+	mutex_init(&grp->lock);
+	xa_init_flags(&grp->workers, XA_FLAGS_ACCOUNT);
+	init_waitqueue_head(&grp->slot_free);
+	INIT_WORK(&grp->retire, retire_work);
+	init_completion(&grp->retired);
+	grp->nr_m = a->nr_m;
+	grp->nr_p = a->nr_p;
+	grp->p_off = PAGE_ALIGN((u64)a->nr_m * sizeof(struct gmp_m_user));
+	grp->tls_off = a->tls_off;
+	grp->layout = a->layout;
+	group_identify(grp);
+	if (group_regions(grp)) {
+		group_free(grp);
+		return ERR_PTR(-ENOMEM);
+	}
+	return grp;
+}
+
+/**
+ * gmp_group_put() - drop a reference
+ * @grp: group
+ *
+ * Context: process, may sleep.
+ */
+void gmp_group_put(struct gmp_group *grp)
+{
+	might_sleep();
+	if (refcount_dec_and_test(&grp->refs))
+		group_free(grp);
+}
+
+/* ---- registry ------------------------------------------------------------------------------ */
+
+/* Has the process threads that run? It still has after exec: that is what grp->dead is for. */
+static bool process_is_alive(struct pid *tgid)
+{
+	struct task_struct *leader;
+	bool alive;
+
+	rcu_read_lock();
+	leader = pid_task(tgid, PIDTYPE_TGID);
+	alive = leader && atomic_read(&leader->signal->live) > 0;
+	rcu_read_unlock();
+	return alive;
+}
+
+static unsigned int count_user(kuid_t uid)
+{
+	struct gmp_group *grp;
+	unsigned int n = 0;
+	unsigned long nr;
+
+	lockdep_assert_held(&gmp_registry_lock);
+	xa_for_each(&registry, nr, grp)
+		n += uid_eq(grp->uid, uid);
+	return n;
+}
+
+static bool within_limits(const struct gmp_group *grp)
+{
+	lockdep_assert_held(&gmp_registry_lock);
+	if (atomic_long_read(&gmp_nr_groups) >= READ_ONCE(max_processes))
+		return false;
+	return count_user(grp->uid) < READ_ONCE(max_user_processes) || capable(CAP_SYS_RESOURCE);
+}
+
+/*
+ * An entry under our own number is either our own group (EBUSY), or left over: by the program this
+ * process ran before exec, or by a dead process whose number was given to us. It makes room at
+ * once; its own retirement finds that the place is another's.
+ */
+static int registry_insert(struct gmp_group *grp)
+{
+	struct gmp_group *old = xa_load(&registry, grp->nr);
+
+	lockdep_assert_held(&gmp_registry_lock);
+	if (old && old->tgid == grp->tgid && !gmp_group_is_dead(old))
+		return -EBUSY;
+	if (!old && !within_limits(grp))
+		return -EAGAIN;
+	old = xa_store(&registry, grp->nr, grp, GFP_KERNEL_ACCOUNT);
+	if (xa_is_err(old))
+		return xa_err(old);
+	refcount_inc(&grp->refs);
+	__module_get(THIS_MODULE);	/* until retire_work() */
+	atomic_long_inc(&gmp_nr_attached);
+	if (!old) {
+		atomic_long_inc(&gmp_nr_groups);
+		return 0;
+	}
+	gmp_group_kill(old);
+	gmp_group_put(old);
+	return 0;
+}
+
+/**
+ * gmp_group_publish() - enter a new group into the registry and /proc
+ * @grp: from gmp_group_create(), by the same process
+ * @slot: where the open file keeps its group; filled in, and then owns the caller's reference
+ *
+ * Context: process, may sleep, can be killed.
+ * Return: 0; -EBUSY if the file or the process is attached already; -EAGAIN if a limit of the
+ * module is reached; -ENOMEM; -EINTR.
+ */
+int gmp_group_publish(struct gmp_group *grp, struct gmp_group **slot)
+{
+	int err;
+
+	if (mutex_lock_killable(&gmp_registry_lock))
+		return -EINTR;
+	err = *slot ? -EBUSY : registry_insert(grp);
+	if (!err)
+		smp_store_release(slot, grp);	/* KA-2: pairs with file_group() in dev.c */
+	mutex_unlock(&gmp_registry_lock);
+	if (!err)
+		gmp_proc_add(grp);
+	return err;
+}
+
+/*
+ * Takes a dead group out of /proc and the registry, once. It stays in the registry for as long as
+ * readers hold up the removal of its directory: so a user's limit is also the limit of what he can
+ * clog here.
+ */
+static void retire_work(struct work_struct *work)
+{
+	struct gmp_group *grp = container_of(work, struct gmp_group, retire);
+	bool mine;
+
+	gmp_proc_remove(grp);
+	mutex_lock(&gmp_registry_lock);
+	mine = xa_cmpxchg(&registry, grp->nr, grp, NULL, 0) == grp;
+	if (mine)
+		atomic_long_dec(&gmp_nr_groups);
+	mutex_unlock(&gmp_registry_lock);
+	if (mine)
+		gmp_group_put(grp);
+	gmp_proc_inherit(grp->nr);
+	complete_all(&grp->retired);
+	gmp_group_put(grp);
+	module_put(THIS_MODULE);
+}
+
+/**
+ * gmp_group_kill() - declare a group dead, and retire it soon
+ * @grp: group the caller holds a reference on, or found under RCU
+ *
+ * Context: any but the scheduler's callbacks; does not sleep.
+ */
+void gmp_group_kill(struct gmp_group *grp)
+{
+	if (atomic_xchg(&grp->dead, 1))
+		return;
+	if (refcount_inc_not_zero(&grp->refs))
+		queue_work(retire_wq, &grp->retire);
+}
+
+/**
+ * gmp_group_retire() - declare a group dead, and wait a little until nothing is seen of it
+ * @grp: group the caller holds a reference on
+ *
+ * Waits for the readers of its directory, but a second at most: nobody's exit hangs on another's
+ * read.
+ *
+ * Context: process, may sleep.
+ */
+void gmp_group_retire(struct gmp_group *grp)
+{
+	gmp_group_kill(grp);
+	wait_for_completion_timeout(&grp->retired, RETIRE_WAIT);
+}
+
+/**
+ * gmp_group_check() - see whether the process is still there
+ * @grp: group the caller holds a reference on
+ *
+ * Called when something went that may have been the last sign of it.
+ *
+ * Context: any but the scheduler's callbacks; does not sleep.
+ */
+void gmp_group_check(struct gmp_group *grp)
+{
+	if (!process_is_alive(grp->tgid))
+		gmp_group_kill(grp);
+}
+
+/**
+ * gmp_group_is_alive() - may a reader be told of this group?
+ * @grp: group the caller holds a reference on
+ *
+ * A process that died while another holds its file, and that never mapped nor registered anything,
+ * is noticed here at the latest.
+ *
+ * Context: any but the scheduler's callbacks; does not sleep.
+ */
+bool gmp_group_is_alive(struct gmp_group *grp)
+{
+	gmp_group_check(grp);
+	return !gmp_group_is_dead(grp);
+}
+
+/**
+ * gmp_group_find() - the group with the lowest number from a given one on
+ * @nr: in: where to begin, out: its number
+ *
+ * Context: process.
+ * Return: a group with a reference for the caller, or NULL.
+ */
+struct gmp_group *gmp_group_find(unsigned long *nr)
+{
+	struct gmp_group *grp;
+
+	rcu_read_lock();
+	grp = xa_find(&registry, nr, ULONG_MAX, XA_PRESENT);
+	while (grp && !refcount_inc_not_zero(&grp->refs))
+		grp = xa_find_after(&registry, nr, ULONG_MAX, XA_PRESENT);
+	rcu_read_unlock();
+	return grp;
+}
+
+/**
+ * gmp_group_execed() - the calling process runs another program from now on
+ *
+ * Context: tracepoint sched_process_exec, preemption off.
+ */
+void gmp_group_execed(void)
+{
+	struct gmp_group *grp;
+
+	rcu_read_lock();
+	grp = xa_load(&registry, task_tgid_nr(current));
+	if (grp && grp->tgid == task_tgid(current))
+		gmp_group_kill(grp);
+	rcu_read_unlock();
+}
+
+/**
+ * gmp_group_init() - what groups need before the first one
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int gmp_group_init(void)
+{
+	retire_wq = alloc_workqueue("gmp_retire", WQ_UNBOUND, WQ_MAX_ACTIVE);
+	return retire_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * gmp_group_exit() - wait for what retires groups
+ *
+ * Every group pinned the module until it was retired: what runs still are the last instructions.
+ */
+void gmp_group_exit(void)
+{
+	destroy_workqueue(retire_wq);
+	WARN_ON_ONCE(!xa_empty(&registry));
+	xa_destroy(&registry);
+}

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * internal.h - the types of gmp.ko, and what each file offers to the others.
+ *
+ *   struct gmp_file     an open /dev/gmp                            dev.c
+ *   struct gmp_group    an attached process                         group.c
+ *   struct gmp_worker   an M: a task_struct bound to a slot         worker.c
+ *   struct gmp_region   pages shared with the process               pages.c
+ *
+ * Who holds a reference on whom:
+ *
+ *   mapping --> file --> group <-- worker <-- its task (the preempt notifier)
+ *                          ^  ^        ^
+ *                   registry  |        |
+ *        a reader of /proc/gmp, for as long as it looks at a row
+ *
+ * The module is pinned by an open /dev/gmp (file_operations.owner), by an open file in /proc/gmp,
+ * by a group from its publication to the end of its retirement, and by a worker until it is reaped.
+ *
+ * Lock order, outermost first (lockdep asserts where each is needed):
+ *
+ *   gmp_registry_lock (mutex)     the registry of groups; limits            group.c
+ *   gmp_names_lock (mutex)        directories below /proc/gmp               proc.c
+ *   key_lock (mutex)              static key of preempt notifiers           hooks.c
+ *   grp->lock (mutex)             slots of a group, sums of Ms that went    worker.c, proc_status.c
+ *   gmp_tasks_lock (raw spin)     hash of workers by task                   worker.c
+ *
+ * Nothing of this is taken by the scheduler's callbacks: sched_out runs under the run queue lock
+ * and takes no lock at all. No lock is held across proc_remove(), which waits for readers, and a
+ * reader may be held up by its own page fault for as long as it likes. No reader takes a lock
+ * shared with another user's process.
+ */
+#ifndef GMP_INTERNAL_H
+#define GMP_INTERNAL_H
+
+#include <linux/atomic.h>
+#include <linux/completion.h>
+#include <linux/irq_work.h>
+#include <linux/list.h>
+#include <linux/mm_types.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
+#include <linux/refcount.h>
+#include <linux/sched.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include <gmp_abi.h>
+#include "compat.h"
+
+#ifndef GMP_VERSION
+#define GMP_VERSION	"0.1.0"
+#endif
+
+struct file;
+struct inode;
+struct gmp_group;
+struct gmp_worker;
+struct proc_dir_entry;
+struct seq_file;
+
+/* ---- pages.c ------------------------------------------------------------------------------ */
+
+/**
+ * struct gmp_region - pages shared with a process, each allocated when it is first needed
+ * @pages: constant array of @nr_pages; an element goes from NULL to a page once, by cmpxchg
+ * @nr_pages: constant
+ * @pgoff: constant, first page offset for mmap()
+ * @writable: constant, may the process write?
+ */
+struct gmp_region {
+	struct page	**pages;
+	unsigned long	nr_pages;
+	unsigned long	pgoff;
+	bool		writable;
+};
+
+int gmp_region_init(struct gmp_region *r, u64 bytes, u64 mmap_off, bool writable);
+void gmp_region_destroy(struct gmp_region *r);
+void *gmp_region_get(struct gmp_region *r, u64 off);
+void *gmp_region_peek(struct gmp_region *r, u64 off);
+int gmp_pages_mmap(struct gmp_group *grp, struct vm_area_struct *vma);
+
+/* ---- account.c ---------------------------------------------------------------------------- */
+
+/**
+ * struct gmp_sums - what is summed over Ms
+ * @oncpu_ns: on a CPU, since registration
+ * @runq_ns: runnable without a CPU, since registration
+ * @blocked_ns: asleep or stopped
+ * @blocked: switched out asleep or stopped
+ * @preempted: switched out runnable
+ * @stopped: that part of @blocked that was SIGSTOP or ptrace
+ * @woken: switched in after a block
+ * @carried: switched out with a goroutine
+ * @carried_ns: on-CPU time of the stretches that ended so
+ *
+ * Guard: per-CPU for gmp_totals (its own CPU, preemption off); grp->lock for grp->gone.
+ */
+struct gmp_sums {
+	u64	oncpu_ns;
+	u64	runq_ns;
+	u64	blocked_ns;
+	u64	blocked;
+	u64	preempted;
+	u64	stopped;
+	u64	woken;
+	u64	carried;
+	u64	carried_ns;
+};
+
+DECLARE_PER_CPU(struct gmp_sums, gmp_totals);
+
+/* What a reader is told a task does now. */
+enum gmp_task_state {
+	GMP_TASK_RUNNING,	/* on a CPU */
+	GMP_TASK_RUNNABLE,	/* preempted, or woken and not yet run */
+	GMP_TASK_BLOCKED,
+	GMP_TASK_STOPPED,
+	GMP_TASK_DEAD,
+	GMP_TASK_STATES,
+};
+
+/**
+ * struct gmp_sample - one consistent look at an M, for /proc
+ * @k: copy of its kernel words; oncpu_ns and runq_ns are as of now, not of the last switch
+ * @u: copy of its own words, untrusted
+ * @since: what it did since registration
+ * @state: enum gmp_task_state
+ * @state_ns: for how long it has been off the CPU, 0 when it is on one
+ */
+struct gmp_sample {
+	struct gmp_m_kern	k;
+	struct gmp_m_user	u;
+	struct gmp_sums		since;
+	enum gmp_task_state	state;
+	u64			state_ns;
+};
+
+void gmp_account_open(struct gmp_worker *w);
+void gmp_account_out(struct gmp_worker *w, enum gmp_why why);
+void gmp_account_in(struct gmp_worker *w, int cpu);
+void gmp_account_close(struct gmp_worker *w);
+bool gmp_account_read(struct gmp_worker *w, struct gmp_sample *s);
+void gmp_sums_add(struct gmp_sums *to, const struct gmp_sums *what);
+void gmp_totals_read(struct gmp_sums *sum);
+
+/* ---- group.c ------------------------------------------------------------------------------ */
+
+/**
+ * struct gmp_group - a process that has attached itself
+ * @refs: atomic
+ * @rcu: for freeing
+ * @tgid: constant; the process, and with it every pid namespace that sees it
+ * @mm: constant; the address space it attached with, held by mmgrab(): only its flags are looked at
+ * @uid: constant; real uid of the process when it attached, for the limits
+ * @nr: constant; number of @tgid in the initial namespace, its key in the registry
+ * @nr_m: constant; slots
+ * @nr_p: constant; P words
+ * @p_off: constant; where they begin in @user
+ * @tls_off: constant; as the process said, for readers
+ * @layout: constant; likewise
+ * @attached_ns: constant; CLOCK_MONOTONIC
+ * @user: region GMP_MMAP_USER
+ * @kern: region GMP_MMAP_KERN
+ * @mapped: atomic; mappings of the regions in @mm
+ * @dead: atomic, set once: the process is gone, executed another program or closed the device
+ * @retire: work item that takes the group out of /proc and the registry
+ * @retired: completed by @retire
+ * @proc_dir: gmp_names_lock; directory /proc/gmp/<nr>, NULL before and after
+ * @lock: guards what follows
+ * @workers: written under @lock, read under RCU; slot to worker
+ * @nr_workers: @lock; workers in @workers
+ * @nr_registered: @lock; registrations ever
+ * @gone: @lock; sums of the workers that have gone
+ * @gone_switches: @lock; the same of gmp_m_user.switches
+ * @slot_free: woken whenever a slot becomes free
+ */
+struct gmp_group {
+	refcount_t		refs;
+	struct rcu_head		rcu;
+
+	struct pid		*tgid;
+	struct mm_struct	*mm;
+	kuid_t			uid;
+	unsigned long		nr;
+	u32			nr_m;
+	u32			nr_p;
+	u64			p_off;
+	s64			tls_off;
+	u64			layout;
+	u64			attached_ns;
+	struct gmp_region	user;
+	struct gmp_region	kern;
+
+	atomic_t		mapped;
+	atomic_t		dead;
+	struct work_struct	retire;
+	struct completion	retired;
+
+	struct proc_dir_entry	*proc_dir;
+
+	struct mutex		lock;
+	struct xarray		workers;
+	u32			nr_workers;
+	u64			nr_registered;
+	struct gmp_sums		gone;
+	u64			gone_switches;
+	wait_queue_head_t	slot_free;
+};
+
+extern atomic_long_t gmp_nr_groups;
+extern atomic_long_t gmp_nr_attached;
+
+struct gmp_group *gmp_group_create(const struct gmp_attach *a);
+int gmp_group_publish(struct gmp_group *grp, struct gmp_group **slot);
+void gmp_group_retire(struct gmp_group *grp);
+void gmp_group_kill(struct gmp_group *grp);
+void gmp_group_check(struct gmp_group *grp);
+bool gmp_group_is_alive(struct gmp_group *grp);
+void gmp_group_put(struct gmp_group *grp);
+struct gmp_group *gmp_group_find(unsigned long *nr);
+void gmp_group_execed(void);
+void gmp_group_exit(void);
+int gmp_group_init(void);
+
+static inline bool gmp_group_is_dead(struct gmp_group *grp)
+{
+	return atomic_read(&grp->dead);
+}
+
+/* ---- worker.c ----------------------------------------------------------------------------- */
+
+/*
+ * Life of a worker. "Bound" means: its preempt notifier is in the task's list.
+ *
+ *             gmp_worker_register(), by the task itself
+ *   (none) --------------------------------------------> BOUND
+ *                                                       /     \
+ *          the task itself: M_UNREGISTER, exec, or     /       \  its last switch out, seen in
+ *          M_REGISTER after its process had closed    /         \ sched_out: nothing runs in the
+ *          the device                                /           \ task after that
+ *                                               UNBOUND          DEAD
+ *                                                   |              | irq_work, then work item
+ *                       the caller, or a work item   \            /
+ *                                                     v          v
+ *                                        GONE: slot free, sums in the group
+ *                                                      | last reference
+ *                                                      v
+ *                                            freed after a grace period
+ *
+ * In BOUND only the task changes the worker, in sched_out and sched_in. Kill -9 at any point ends
+ * in DEAD: the last switch out always comes.
+ */
+enum gmp_worker_state {
+	GMP_W_NEW,		/* nobody else knows it */
+	GMP_W_BOUND,
+	GMP_W_UNBOUND,
+	GMP_W_DEAD,
+	GMP_W_GONE,
+};
+
+/**
+ * struct gmp_worker - an M: a task bound to a slot of its group
+ * @notifier: in the task's list while BOUND; changed by the task itself with preemption off
+ * @u: constant; the slot the process writes
+ * @k: constant; the slot the process reads; written as gmp_account says
+ * @out_oncpu: task, in sched_out: sum_exec_runtime at its last switch out
+ * @out_runq: task, in sched_out: run_delay at its last switch out
+ * @stopped: task, in sched_out: how many of k->blocked were stops
+ * @base_oncpu: constant; sum_exec_runtime at registration
+ * @base_runq: constant; run_delay at registration
+ * @grp: constant; holds a reference
+ * @task: constant; holds a reference
+ * @tid: constant; holds a reference
+ * @slot: constant
+ * @m_id: constant; number the process gave
+ * @attached_ns: constant; tells this worker's use of the slot from another one's
+ * @state: enum gmp_worker_state; changed by the task, then by its reaper, see the drawing
+ * @died: irq_work from sched_out
+ * @reap: work item
+ * @hash: gmp_tasks_lock; by @task
+ * @refs: atomic
+ * @rcu: for freeing
+ */
+struct gmp_worker {
+	struct preempt_notifier	notifier;
+	struct gmp_m_user	*u;
+	struct gmp_m_kern	*k;
+	u64			out_oncpu;
+	u64			out_runq;
+	u64			stopped;
+
+	u64			base_oncpu;
+	u64			base_runq;
+	struct gmp_group	*grp;
+	struct task_struct	*task;
+	struct pid		*tid;
+	u32			slot;
+	u32			m_id;
+	u64			attached_ns;
+
+	enum gmp_worker_state	state;
+	struct irq_work		died;
+	struct work_struct	reap;
+	struct hlist_node	hash;
+	refcount_t		refs;
+	struct rcu_head		rcu;
+};
+
+extern atomic_long_t gmp_nr_workers;
+extern atomic_long_t gmp_nr_registered;
+
+int gmp_worker_register(struct gmp_group *grp, const struct gmp_m_register *r);
+int gmp_worker_unregister(struct gmp_group *grp);
+void gmp_worker_execed(void);
+struct gmp_worker *gmp_worker_find(struct gmp_group *grp, unsigned long *slot);
+void gmp_worker_put(struct gmp_worker *w);
+int gmp_worker_init(void);
+void gmp_worker_exit(void);
+
+/* ---- hooks.c ------------------------------------------------------------------------------ */
+
+void gmp_notifiers_on(void);
+void gmp_notifiers_idle(void);
+void gmp_notifiers_exit(void);
+int gmp_hooks_init(void);
+void gmp_hooks_exit(void);
+
+/* ---- dev.c -------------------------------------------------------------------------------- */
+
+int gmp_dev_init(void);
+void gmp_dev_exit(void);
+
+/* ---- proc.c, proc_status.c, proc_task.c ---------------------------------------------------- */
+
+int gmp_proc_init(void);
+void gmp_proc_exit(void);
+void gmp_proc_add(struct gmp_group *grp);
+void gmp_proc_remove(struct gmp_group *grp);
+void gmp_proc_inherit(unsigned long nr);
+int gmp_proc_may_read(struct gmp_group *grp, const struct file *reader);
+pid_t gmp_proc_pid_nr(struct pid *pid, const struct file *reader);
+int gmp_proc_pin(void);
+void gmp_proc_unpin(void);
+int gmp_proc_single_open(struct file *file, int (*show)(struct seq_file *m, void *v), void *data);
+int gmp_proc_single_release(struct inode *inode, struct file *file);
+
+extern const struct proc_ops gmp_proc_version_ops;
+extern const struct proc_ops gmp_proc_stat_ops;
+extern const struct proc_ops gmp_proc_status_ops;
+extern const struct proc_ops gmp_proc_all_tasks_ops;
+extern const struct proc_ops gmp_proc_tasks_ops;
+
+#endif /* GMP_INTERNAL_H */

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR MIT */
+/*
+ * gmp_abi.h - the one contract between gmp.ko, libgmprt, the BPF programs and the tools.
+ *
+ * Everyone includes this file, nobody copies it. It compiles as C11, C++17, kernel C and BPF C.
+ *
+ * 1. What a thread publishes without the module
+ *    struct gmp_tls       one per M, thread-local, found at fsbase + gmp_rt_layout.tls_off
+ *    struct gmp_g_head    first member of every G; Gs live in chunks that never move
+ *    struct gmp_rt_layout one per process, exported, also found through the ELF note "GMP"
+ *
+ * 2. What a process shares with the module, after open("/dev/gmp")
+ *    GMP_IOC_ATTACH       binds the open file to the calling process
+ *    mmap(GMP_MMAP_USER)  read-write: struct gmp_m_user[nr_m], then struct gmp_p_shared[nr_p]
+ *    mmap(GMP_MMAP_KERN)  read-only:  struct gmp_m_kern[nr_m]
+ *    GMP_IOC_M_REGISTER   binds the calling thread (its task_struct) to one index of these arrays
+ *
+ * Every field says who writes it: "k:w" the kernel, "u:w" the process; all others only read.
+ * The kernel trusts nothing that is u:w: a lying process spoils its own numbers, no more.
+ * Times are nanoseconds of CLOCK_MONOTONIC unless the name says otherwise. Reserved fields are zero.
+ *
+ * Extending: a new command, or new values of an enum. Sizes are exact: a struct whose `size` is not
+ * the one of this header is refused with EINVAL, so that old and new never half understand each other.
+ */
+#ifndef GMP_ABI_H
+#define GMP_ABI_H
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#include <linux/ioctl.h>
+#endif
+
+#define GMP_ABI_VERSION		1
+
+/* ---- words ------------------------------------------------------------------------------- */
+
+/* G status: the numbers are Go's. lib/sched/runtime.h says who owns a G in each of them. */
+enum gmp_g_status {
+	GMP_G_IDLE	= 0,	/* allocated, not yet initialised */
+	GMP_G_RUNNABLE	= 1,	/* on exactly one run queue */
+	GMP_G_RUNNING	= 2,	/* carried by an M that holds a P */
+	GMP_G_SYSCALL	= 3,	/* carried by an M that is in a declared system call */
+	GMP_G_WAITING	= 4,	/* parked; see its wait reason */
+	GMP_G_DEAD	= 6,	/* unused: on a free list, or just ended */
+	GMP_G_COPYSTACK	= 8,	/* never used here: C stacks do not move */
+	GMP_G_PREEMPTED	= 9,	/* stopped itself at the request of a preemption */
+};
+
+/* P status: the numbers are Go's. It is the low byte of the P word below. */
+enum gmp_p_status {
+	GMP_P_IDLE	= 0,
+	GMP_P_RUNNING	= 1,
+	GMP_P_SYSCALL	= 2,	/* BLOCKED in the drawing below: takeable */
+	GMP_P_GCSTOP	= 3,
+	GMP_P_DEAD	= 4,
+};
+
+/* What an M does. Published in gmp_tls and gmp_m_user; the tools show it where there is no G. */
+enum gmp_m_state {
+	GMP_M_NONE	= 0,	/* outside the runtime */
+	GMP_M_RUNNING	= 1,	/* carries a goroutine */
+	GMP_M_SCHED	= 2,	/* on g0: in the scheduler */
+	GMP_M_SPINNING	= 3,	/* on g0: looks for work without having found any */
+	GMP_M_IDLE	= 4,	/* sleeps without a P */
+	GMP_M_NETPOLL	= 5,	/* sleeps in epoll_wait for everyone */
+	GMP_M_SYSMON	= 6,	/* the monitor; never has a P */
+	GMP_M_LOCKED	= 7,	/* sleeps until its locked goroutine is runnable */
+};
+
+/* Why a G waits. X(enumerator, text); texts are Go's where Go has one. */
+#define GMP_WAIT_REASONS(X)					\
+	X(GMP_WAIT_NONE,		"")			\
+	X(GMP_WAIT_CHAN_RECV,		"chan receive")		\
+	X(GMP_WAIT_CHAN_SEND,		"chan send")		\
+	X(GMP_WAIT_CHAN_RECV_NIL,	"chan receive (nil chan)") \
+	X(GMP_WAIT_CHAN_SEND_NIL,	"chan send (nil chan)")	\
+	X(GMP_WAIT_SELECT,		"select")		\
+	X(GMP_WAIT_SELECT_NONE,		"select (no cases)")	\
+	X(GMP_WAIT_IO,			"IO wait")		\
+	X(GMP_WAIT_SLEEP,		"sleep")		\
+	X(GMP_WAIT_SEMACQUIRE,		"semacquire")		\
+	X(GMP_WAIT_MUTEX,		"sync.Mutex.Lock")	\
+	X(GMP_WAIT_RWMUTEX_R,		"sync.RWMutex.RLock")	\
+	X(GMP_WAIT_RWMUTEX_W,		"sync.RWMutex.Lock")	\
+	X(GMP_WAIT_WG,			"sync.WaitGroup.Wait")	\
+	X(GMP_WAIT_COND,		"sync.Cond.Wait")	\
+	X(GMP_WAIT_ONCE,		"sync.Once.Do")		\
+	X(GMP_WAIT_GROUP,		"group limit")		\
+	X(GMP_WAIT_TIMER_STOP,		"timer stop")		\
+	X(GMP_WAIT_PREEMPTED,		"preempted")		\
+	X(GMP_WAIT_STOP_WORLD,		"stopping the world")	\
+	X(GMP_WAIT_FILE,		"file IO")		\
+	X(GMP_WAIT_PROCESS,		"process wait")		\
+	X(GMP_WAIT_LOCKED_M,		"waiting for its thread")
+
+#define GMP_WAIT_ENUM_(e, text)	e,
+enum gmp_wait_reason { GMP_WAIT_REASONS(GMP_WAIT_ENUM_) GMP_WAIT_COUNT };
+#undef GMP_WAIT_ENUM_
+
+/* Why a task that carried a goroutine left the CPU: field `why` of the tracepoint gmp:gmp_carrier. */
+enum gmp_why {
+	GMP_WHY_BLOCKED		= 0,	/* went to sleep: system call, page fault, futex */
+	GMP_WHY_PREEMPTED	= 1,	/* still runnable: the kernel gave the CPU to another task */
+	GMP_WHY_STOPPED		= 2,	/* SIGSTOP, ptrace */
+	GMP_WHY_DEAD		= 3,	/* its last switch */
+};
+
+/* ---- 1. published by every M, with or without the module --------------------------------- */
+
+#define GMP_TLS_MAGIC	0x31534c5450524d47ULL	/* "GMPRTLS1", little endian */
+
+/* 64 bytes, 64-byte aligned, written only by its own thread with plain stores. */
+struct gmp_tls {
+	__u64	magic;		/* GMP_TLS_MAGIC once the thread is an M, else 0 */
+	__u32	tid;		/* init-namespace or container tid as gettid() says: check it */
+	__u32	m_id;		/* number of the M, from 0 (m0) */
+	__u64	m;		/* address of its struct rt_m */
+	__u64	g;		/* address of the running G (struct gmp_g_head first), 0 in the scheduler */
+	__u64	goid;		/* goid of that G, 0 in the scheduler */
+	__u16	gstatus;	/* enum gmp_g_status of that G as it runs: RUNNING or SYSCALL */
+	__u16	mstate;		/* enum gmp_m_state */
+	__s32	p;		/* number of the P it holds, -1 without one */
+	__u64	switches;	/* goroutines this M has switched to, ever */
+	__u64	slot;		/* address of its struct gmp_m_user, for the runtime's own use */
+};
+
+/* First member of every G, at the G's own address. Guarded as lib/sched/runtime.h says. */
+struct gmp_g_head {
+	__u64	goid;		/* never reused; 1 is the main goroutine; 0 = unused */
+	__u32	status;		/* enum gmp_g_status */
+	__u16	wait_reason;	/* enum gmp_wait_reason; meaningful only while WAITING */
+	__u16	flags;		/* GMP_GF_* */
+	__u64	wait_since;	/* when it last stopped running; the runtime's coarse clock (some ms) */
+	__u64	start_pc;	/* the function it runs */
+	__u64	create_pc;	/* where it was created (return address of the call) */
+	__u64	parent;		/* goid of its creator, 0 from outside */
+	__u64	runs;		/* times it was switched to */
+	__u64	cpu_ns;		/* 0 while nobody asked for per-goroutine accounting */
+	__u32	m_id;		/* M that runs it or ran it last, ~0 never */
+	__u32	reserved;
+	__u64	name;		/* address of a NUL-ended text, or 0 */
+};
+
+#define GMP_GF_SYSTEM	0x0001	/* belongs to the runtime itself: not counted, not in deadlock checks */
+#define GMP_GF_PACKED	0x0002	/* made by GMP_GO(): start_pc has arguments of its own */
+
+#define GMP_LAYOUT_MAGIC	0x3159414c50524d47ULL	/* "GMPRLAY1", little endian */
+#define GMP_NOTE_NAME		"GMP"	/* ELF note in .note.gmp; desc: s64 from desc's own address to gmp_rt_layout */
+#define GMP_NOTE_TYPE		1
+
+/*
+ * Everything an outside reader needs, so that a stripped binary can be read without DWARF. Exported
+ * as the data symbol gmp_rt_layout. `tls_off` and the addresses are valid once `ready` is 1.
+ */
+struct gmp_rt_layout {
+	__u64	magic;
+	__u32	version;	/* GMP_ABI_VERSION */
+	__u32	size;		/* sizeof(struct gmp_rt_layout) */
+	__u32	ready;		/* u:w 1 while gmp_run() runs */
+	__u32	maxprocs;	/* number of Ps */
+	__s64	tls_off;	/* struct gmp_tls of a thread: its fsbase + tls_off */
+
+	/* the table of all Gs: chunks of g_per_chunk Gs of g_size bytes */
+	__u64	g_chunks;	/* address of an array of chunk addresses */
+	__u64	g_nchunks;	/* address of a u64: chunks in use; grows only */
+	__u32	g_per_chunk;
+	__u32	g_size;
+	__u32	g_off_sp;	/* u64 saved stack pointer of a G that does not run; 0 = never ran */
+	__u32	g_off_stack_lo;	/* u64 */
+	__u32	g_off_stack_hi;	/* u64 */
+	__u32	g_sp_off_pc;	/* where the resume address lies, from the saved stack pointer */
+	__u32	g_sp_off_bp;	/* where the saved rbp lies, from the saved stack pointer */
+	__u32	reserved0;
+
+	/* all Ms: a list */
+	__u64	allm;		/* address of the pointer to the first struct rt_m */
+	__u32	m_off_alllink;
+	__u32	m_off_id;	/* u32 */
+	__u32	m_off_tid;	/* u32 */
+	__u32	m_off_curg;
+	__u32	m_off_p;
+	__u32	m_off_tls;	/* pointer to its struct gmp_tls */
+
+	/* all Ps: an array of pointers */
+	__u64	allp;		/* address of the pointer to the array */
+	__u32	p_off_id;	/* s32 */
+	__u32	p_off_word;	/* address of its word (a pointer to u64) */
+	__u32	p_off_m;
+	__u32	p_off_runqhead;	/* u32 */
+	__u32	p_off_runqtail;	/* u32 */
+	__u32	p_off_runnext;	/* pointer */
+	__u32	p_off_schedtick; /* u64 */
+	__u32	reserved2;
+
+	__u64	globq_len;	/* address of a u64: length of the global run queue */
+	__u64	reserved3[8];
+};
+
+/* ---- 2. shared with the module ------------------------------------------------------------ */
+
+#define GMP_DEV_PATH	"/dev/gmp"
+
+#define GMP_MAX_M	10000u	/* as Go's default limit of threads */
+#define GMP_MAX_P	1024u
+
+/*
+ * One per M, written by its own thread with plain or release stores, never with a system call.
+ * The kernel reads it with READ_ONCE when it switches that thread out.
+ */
+struct gmp_m_user {
+	__u64	goid;		/* u:w running goroutine, 0 in the scheduler */
+	__u32	gstatus;	/* u:w enum gmp_g_status */
+	__u32	mstate;		/* u:w enum gmp_m_state */
+	__s32	p;		/* u:w number of its P, -1 none */
+	__u32	crit;		/* u:w not 0: between taking and releasing what belongs to its P */
+	__u64	switches;	/* u:w goroutines switched to, ever */
+	__u64	reserved[4];
+};
+
+/*
+ * The P word: who may run on this P. One u64, changed only by compare and exchange.
+ *
+ *   bits 0-7   enum gmp_p_status
+ *   bits 8-31  number of the M it belongs to, plus one; 0 = none
+ *   bits 32-63 sequence, plus one at every block, so that an old SYSCALL(m) is never taken for a new one;
+ *              it begins at 1: a word that is all zero says that there is no such P
+ *
+ *   IDLE          --acquire-->          RUNNING(m)       a scheduler that found work
+ *   RUNNING(m)    --release-->          IDLE             the M itself
+ *   RUNNING(m)    --enter syscall-->    SYSCALL(m, seq)  the M itself, gmp_syscall_begin()
+ *   SYSCALL(m,s)  --return-->           RUNNING(m)       the M itself, gmp_syscall_end(): nothing lost
+ *   SYSCALL(m,s)  --take-->             IDLE             sysmon, stop-the-world: the P moves on
+ *   RUNNING, IDLE, SYSCALL --stop-->    GCSTOP           stop-the-world, or the M itself when asked
+ */
+#define GMP_P_WORD(status, m_plus_1, seq) \
+	((__u64)(status) | ((__u64)(m_plus_1) << 8) | ((__u64)(seq) << 32))
+#define GMP_P_WORD_STATUS(w)	((__u32)((w) & 0xff))
+#define GMP_P_WORD_M(w)		((__u32)(((w) >> 8) & 0xffffff))	/* number of the M, plus one */
+#define GMP_P_WORD_SEQ(w)	((__u32)((w) >> 32))
+
+struct gmp_p_shared {
+	__u64	word;		/* u:w */
+	__u64	reserved[7];
+};
+
+/* What a task did since it was registered. Read it under `seq`: odd or changed = read again. */
+struct gmp_m_kern {
+	__u32	seq;		/* k:w sequence counter */
+	__u32	tid;		/* k:w in the pid namespace of the process; 0 = index not in use */
+	__u64	attached_ns;	/* k:w when it was registered */
+	__u64	oncpu_ns;	/* k:w on a CPU, as of its last switch out; first field of schedstat, */
+				/*     so over the task's whole life, as the next one */
+	__u64	runq_ns;	/* k:w runnable but waiting for a CPU; second field of schedstat */
+	__u64	blocked_ns;	/* k:w asleep or stopped, summed when it is switched in again */
+	__u64	blocked;	/* k:w times it was switched out asleep or stopped */
+	__u64	preempted;	/* k:w times it was switched out runnable */
+	__u64	woken;		/* k:w times it was switched in after a block */
+	__u64	carried;	/* k:w times it was switched out carrying a goroutine */
+	__u64	carried_ns;	/* k:w on-CPU time of the stretches that ended so */
+	__u64	last_goid;	/* k:w goroutine it carried at its last switch out, 0 none */
+	__u64	last_out_ns;	/* k:w when it was last switched out */
+	__u32	last_cpu;	/* k:w CPU it last ran on */
+	__u32	last_why;	/* k:w enum gmp_why of its last switch out */
+	__u64	reserved[3];
+};
+
+/*
+ * Offsets for mmap(); lengths are what GMP_IOC_ATTACH answers, exactly. Errors: EINVAL another offset or
+ * length, or MAP_PRIVATE; EACCES another protection; ENOTCONN not attached; EPERM another process.
+ */
+#define GMP_MMAP_USER	0x00000000ULL	/* PROT_READ | PROT_WRITE, MAP_SHARED */
+#define GMP_MMAP_KERN	0x40000000ULL	/* PROT_READ, MAP_SHARED */
+
+/**
+ * struct gmp_attach - argument of GMP_IOC_ATTACH
+ * Errors: EINVAL size, flags or a number out of range, or reserved not zero; EBUSY this file or this
+ * process is attached already; EPERM the file was opened by another process; EAGAIN a limit of the
+ * module (its parameters) is reached; ENOMEM; EFAULT; EINTR; EOPNOTSUPP from a 32-bit program.
+ */
+struct gmp_attach {
+	__u32	size;		/* u:w sizeof(struct gmp_attach) */
+	__u32	flags;		/* u:w must be zero */
+	__u32	nr_m;		/* u:w indexes wanted, 1 .. GMP_MAX_M */
+	__u32	nr_p;		/* u:w Ps wanted, 1 .. GMP_MAX_P */
+	__s64	tls_off;	/* u:w struct gmp_tls: fsbase + tls_off */
+	__u64	layout;		/* u:w address of gmp_rt_layout, or 0 */
+	__u64	user_len;	/* k:w length of the mapping at GMP_MMAP_USER */
+	__u64	kern_len;	/* k:w length of the mapping at GMP_MMAP_KERN */
+	__u64	p_off;		/* k:w where struct gmp_p_shared[nr_p] begins in the first */
+	__u32	abi_version;	/* k:w GMP_ABI_VERSION of the module */
+	__u32	reserved;
+};
+
+/**
+ * struct gmp_m_register - argument of GMP_IOC_M_REGISTER
+ * Binds the calling thread to index @slot until it unregisters, exits or execs.
+ * Errors: EINVAL size, flags or slot out of range; ENOTCONN not attached; EBUSY slot in use;
+ * EEXIST the thread has a slot; EPERM called from another process; EAGAIN a limit of the module is
+ * reached; ENOMEM; EFAULT; EINTR. A slot whose thread is exiting is waited for, a second at most.
+ */
+struct gmp_m_register {
+	__u32	size;		/* u:w sizeof(struct gmp_m_register) */
+	__u32	flags;		/* u:w must be zero */
+	__u32	slot;		/* u:w 0 .. nr_m - 1 */
+	__u32	m_id;		/* u:w number shown to readers */
+};
+
+#define GMP_IOC_MAGIC		0xb7
+#define GMP_IOC_ATTACH		_IOWR(GMP_IOC_MAGIC, 0x01, struct gmp_attach)
+#define GMP_IOC_M_REGISTER	_IOW(GMP_IOC_MAGIC, 0x02, struct gmp_m_register)
+/* No argument; unbinds the calling thread. Errors: ENOTCONN not attached; ENOENT it has no slot. */
+#define GMP_IOC_M_UNREGISTER	_IO(GMP_IOC_MAGIC, 0x03)
+
+/* ---- layout checks ------------------------------------------------------------------------ */
+
+#if defined(__cplusplus)
+#define GMP_ABI_ASSERT(c)	static_assert(c, #c)
+#else
+#define GMP_ABI_ASSERT(c)	_Static_assert(c, #c)
+#endif
+GMP_ABI_ASSERT(sizeof(struct gmp_tls) == 64);
+GMP_ABI_ASSERT(sizeof(struct gmp_g_head) == 80);
+GMP_ABI_ASSERT(sizeof(struct gmp_m_user) == 64);
+GMP_ABI_ASSERT(sizeof(struct gmp_p_shared) == 64);
+GMP_ABI_ASSERT(sizeof(struct gmp_m_kern) == 128);
+GMP_ABI_ASSERT(sizeof(struct gmp_attach) == 64);
+GMP_ABI_ASSERT(sizeof(struct gmp_m_register) == 16);
+#undef GMP_ABI_ASSERT
+
+#endif /* GMP_ABI_H */

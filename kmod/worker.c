@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * worker.c - one worker per registered M: binding a task to a slot, and every way out of it.
+ *
+ * Owns:       struct gmp_worker; the preempt notifier; the hash of workers by task; slots.
+ * Invariants: a task has at most one worker that is BOUND, and that one is in the hash; a slot
+ *             holds at most one worker; a worker in a slot has its two pages. States: drawing in
+ *             internal.h.
+ * Locks:      grp->lock for slots; gmp_tasks_lock for changes of the hash, RCU for look-ups.
+ * Not here:   what a switch counts (account.c).
+ *
+ * A notifier can be put in and taken out only by its own task, with preemption off, and not from
+ * within a callback. Nobody but the task ever unbinds it; all others wait for its last switch.
+ */
+#include <linux/hashtable.h>
+#include <linux/module.h>
+#include <linux/pid.h>
+#include <linux/rculist.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+
+#include "internal.h"
+
+static unsigned int max_threads = 65536;
+module_param(max_threads, uint, 0644);
+MODULE_PARM_DESC(max_threads, "Threads that may be registered at a time (default 65536)");
+
+/* How long M_REGISTER waits for the last switch of a thread that is exiting in its slot. */
+#define SLOT_WAIT	HZ
+
+static DEFINE_RAW_SPINLOCK(gmp_tasks_lock);
+static DEFINE_HASHTABLE(tasks, 10);
+
+static struct workqueue_struct *reap_wq;
+
+atomic_long_t gmp_nr_workers = ATOMIC_LONG_INIT(0);	/* in slots */
+atomic_long_t gmp_nr_registered = ATOMIC_LONG_INIT(0);	/* registered ever */
+
+/* ---- states -------------------------------------------------------------------------------- */
+
+static bool edge_is_legal(enum gmp_worker_state from, enum gmp_worker_state to)
+{
+	switch (to) {
+	case GMP_W_BOUND:
+		return from == GMP_W_NEW;
+	case GMP_W_UNBOUND:
+	case GMP_W_DEAD:
+		return from == GMP_W_BOUND;
+	case GMP_W_GONE:
+		return from == GMP_W_UNBOUND || from == GMP_W_DEAD;
+	default:
+		return false;
+	}
+}
+
+/* By the task itself up to UNBOUND or DEAD, then by its reaper: never two at once. */
+static void set_state(struct gmp_worker *w, enum gmp_worker_state to)
+{
+	WARN_ON_ONCE(!edge_is_legal(w->state, to));
+	WRITE_ONCE(w->state, to);
+}
+
+/* ---- the scheduler's callbacks ------------------------------------------------------------- */
+
+/* A task that waits for a spinlock of a PREEMPT_RT kernel is off the run queue: blocked, too. */
+static enum gmp_why why_out(const struct task_struct *t)
+{
+	unsigned int state = READ_ONCE(t->__state);
+
+	if (gmp_task_is_runnable(t))
+		return GMP_WHY_PREEMPTED;
+	if (state & TASK_DEAD)
+		return GMP_WHY_DEAD;
+	return state & (__TASK_STOPPED | __TASK_TRACED) ? GMP_WHY_STOPPED : GMP_WHY_BLOCKED;
+}
+
+static void sched_out(struct preempt_notifier *pn, struct task_struct *next)
+{
+	struct gmp_worker *w = container_of(pn, struct gmp_worker, notifier);
+	enum gmp_why why = why_out(current);
+
+	if (likely(!gmp_group_is_dead(w->grp)))
+		gmp_account_out(w, why);
+	if (unlikely(why == GMP_WHY_DEAD)) {
+		/* Runs on this CPU once interrupts are on: the switch is done by then. */
+		set_state(w, GMP_W_DEAD);
+		irq_work_queue(&w->died);
+	}
+}
+
+static void sched_in(struct preempt_notifier *pn, int cpu)
+{
+	struct gmp_worker *w = container_of(pn, struct gmp_worker, notifier);
+
+	if (likely(!gmp_group_is_dead(w->grp)))
+		gmp_account_in(w, cpu);
+}
+
+static struct preempt_ops worker_ops = {
+	.sched_out	= sched_out,
+	.sched_in	= sched_in,
+};
+
+/* ---- the hash ------------------------------------------------------------------------------ */
+
+static void hash_add_worker(struct gmp_worker *w)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&gmp_tasks_lock, flags);
+	hash_add_rcu(tasks, &w->hash, (unsigned long)w->task);
+	raw_spin_unlock_irqrestore(&gmp_tasks_lock, flags);
+}
+
+static void hash_del_worker(struct gmp_worker *w)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&gmp_tasks_lock, flags);
+	hash_del_rcu(&w->hash);
+	raw_spin_unlock_irqrestore(&gmp_tasks_lock, flags);
+}
+
+/* The calling task's own worker. It stays: only the task itself can unbind it. */
+static struct gmp_worker *current_worker(void)
+{
+	struct gmp_worker *w, *found = NULL;
+
+	rcu_read_lock();
+	hash_for_each_possible_rcu(tasks, w, hash, (unsigned long)current)
+		if (w->task == current)
+			found = w;
+	rcu_read_unlock();
+	return found;
+}
+
+/* ---- references ---------------------------------------------------------------------------- */
+
+/**
+ * gmp_worker_put() - drop a reference
+ * @w: worker
+ *
+ * Context: process, may sleep.
+ */
+void gmp_worker_put(struct gmp_worker *w)
+{
+	might_sleep();
+	if (!refcount_dec_and_test(&w->refs))
+		return;
+	put_pid(w->tid);
+	put_task_struct(w->task);
+	gmp_group_put(w->grp);
+	kfree_rcu(w, rcu);
+}
+
+/**
+ * gmp_worker_find() - the worker with the lowest slot from a given one on
+ * @grp: group the caller holds a reference on
+ * @slot: in: where to begin, out: its slot
+ *
+ * Context: process.
+ * Return: a worker with a reference for the caller, or NULL.
+ */
+struct gmp_worker *gmp_worker_find(struct gmp_group *grp, unsigned long *slot)
+{
+	struct gmp_worker *w;
+
+	rcu_read_lock();
+	w = xa_find(&grp->workers, slot, ULONG_MAX, XA_PRESENT);
+	while (w && !refcount_inc_not_zero(&w->refs))
+		w = xa_find_after(&grp->workers, slot, ULONG_MAX, XA_PRESENT);
+	rcu_read_unlock();
+	return w;
+}
+
+/* ---- how many ------------------------------------------------------------------------------ */
+
+static void uncount_thread(void)
+{
+	if (atomic_long_dec_and_test(&gmp_nr_workers))
+		gmp_notifiers_idle();
+}
+
+static int count_thread(void)
+{
+	if (atomic_long_inc_return(&gmp_nr_workers) > READ_ONCE(max_threads)) {
+		uncount_thread();
+		return -EAGAIN;
+	}
+	gmp_notifiers_on();
+	return 0;
+}
+
+/* ---- ways out ------------------------------------------------------------------------------ */
+
+/* Give the slot back and the sums to the group. Drops the reference the binding held. */
+static void worker_reap(struct gmp_worker *w)
+{
+	struct gmp_group *grp = w->grp;
+
+	irq_work_sync(&w->died);
+	mutex_lock(&grp->lock);
+	gmp_account_close(w);
+	set_state(w, GMP_W_GONE);
+	xa_erase(&grp->workers, w->slot);
+	grp->nr_workers--;
+	mutex_unlock(&grp->lock);
+
+	wake_up_all(&grp->slot_free);
+	uncount_thread();
+	gmp_group_check(grp);
+	gmp_worker_put(w);
+}
+
+/* What reaps from a work item holds the module until the queue is flushed at exit. */
+static void reap_work(struct work_struct *work)
+{
+	struct gmp_worker *w = container_of(work, struct gmp_worker, reap);
+
+	if (w->state == GMP_W_DEAD)
+		hash_del_worker(w);
+	worker_reap(w);
+	module_put(THIS_MODULE);
+}
+
+static void died_irq(struct irq_work *work)
+{
+	struct gmp_worker *w = container_of(work, struct gmp_worker, died);
+
+	queue_work(reap_wq, &w->reap);
+}
+
+/* Take the calling task's notifier out. After that nothing but its reaper touches @w. */
+static void worker_unbind(struct gmp_worker *w)
+{
+	WARN_ON_ONCE(w->task != current);
+	hash_del_worker(w);
+	preempt_disable();
+	preempt_notifier_unregister(&w->notifier);
+	set_state(w, GMP_W_UNBOUND);
+	preempt_enable();
+}
+
+/**
+ * gmp_worker_execed() - the calling task runs another program from now on
+ *
+ * Context: tracepoint sched_process_exec, preemption off.
+ */
+void gmp_worker_execed(void)
+{
+	struct gmp_worker *w = current_worker();
+
+	if (!w)
+		return;
+	worker_unbind(w);
+	queue_work(reap_wq, &w->reap);
+}
+
+/**
+ * gmp_worker_unregister() - unbind the calling thread, synchronously
+ * @grp: group of the calling process
+ *
+ * Context: process, may sleep.
+ * Return: 0, or -ENOENT if the thread has no slot of this group.
+ */
+int gmp_worker_unregister(struct gmp_group *grp)
+{
+	struct gmp_worker *w = current_worker();
+
+	if (!w || w->grp != grp)
+		return -ENOENT;
+	worker_unbind(w);
+	worker_reap(w);
+	module_put(THIS_MODULE);
+	return 0;
+}
+
+/* ---- the way in ---------------------------------------------------------------------------- */
+
+static struct gmp_worker *worker_create(struct gmp_group *grp, const struct gmp_m_register *r)
+{
+	struct gmp_worker *w = kzalloc(sizeof(*w), GFP_KERNEL_ACCOUNT);
+
+	if (!w)
+		return NULL;
+	w->u = gmp_region_get(&grp->user, (u64)r->slot * sizeof(*w->u));
+	w->k = gmp_region_get(&grp->kern, (u64)r->slot * sizeof(*w->k));
+	if (!w->u || !w->k) {
+		kfree(w);
+		return NULL;
+	}
+	refcount_set(&w->refs, 1);
+	refcount_inc(&grp->refs);
+	w->grp = grp;
+	w->task = get_task_struct(current);
+	w->tid = get_task_pid(current, PIDTYPE_PID);
+	w->slot = r->slot;
+	w->m_id = r->m_id;
+	w->attached_ns = ktime_get_ns();
+	preempt_notifier_init(&w->notifier, &worker_ops);
+	w->died = IRQ_WORK_INIT_HARD(died_irq);
+	INIT_WORK(&w->reap, reap_work);
+	return w;
+}
+
+/* Enter the worker into its slot, books open. */
+static int worker_insert(struct gmp_worker *w)
+{
+	struct gmp_group *grp = w->grp;
+	int err = -ENOTCONN;
+
+	if (mutex_lock_killable(&grp->lock))
+		return -EINTR;
+	if (gmp_group_is_dead(grp))
+		goto out;
+	err = xa_insert(&grp->workers, w->slot, NULL, GFP_KERNEL_ACCOUNT);
+	if (err)
+		goto out;
+	gmp_account_open(w);
+	xa_store(&grp->workers, w->slot, w, GFP_KERNEL_ACCOUNT);
+	grp->nr_workers++;
+	grp->nr_registered++;
+out:
+	mutex_unlock(&grp->lock);
+	return err;
+}
+
+/* Is the slot's worker about to leave by itself? */
+static bool slot_is_leaving(struct gmp_group *grp, unsigned long slot)
+{
+	unsigned long at = slot;
+	struct gmp_worker *w = gmp_worker_find(grp, &at);
+	bool leaving;
+
+	if (!w)
+		return true;
+	leaving = at != slot || READ_ONCE(w->state) > GMP_W_BOUND ||
+		  (READ_ONCE(w->task->flags) & PF_EXITING);
+	gmp_worker_put(w);
+	return leaving;
+}
+
+/*
+ * A runtime that has joined a thread gives its slot to another one, but a thread is joined before
+ * its last switch. So a slot whose thread is exiting is worth a wait; any other is busy.
+ */
+static int worker_insert_wait(struct gmp_worker *w)
+{
+	struct gmp_group *grp = w->grp;
+	long left = SLOT_WAIT;
+	int err;
+
+	for (;;) {
+		err = worker_insert(w);
+		if (err != -EBUSY || !left || !slot_is_leaving(grp, w->slot))
+			return err;
+		left = wait_event_killable_timeout(grp->slot_free,
+						   !xa_load(&grp->workers, w->slot), left);
+		if (left < 0)
+			return -EINTR;
+	}
+}
+
+static void worker_bind(struct gmp_worker *w)
+{
+	hash_add_worker(w);
+	preempt_disable();
+	set_state(w, GMP_W_BOUND);
+	preempt_notifier_register(&w->notifier);
+	preempt_enable();
+}
+
+/* What the thread has from a group that is dead by now makes room. */
+static int drop_stale(struct gmp_group *grp)
+{
+	struct gmp_worker *w = current_worker();
+
+	if (!w)
+		return 0;
+	if (w->grp == grp)
+		return -EEXIST;
+	return gmp_worker_unregister(w->grp);
+}
+
+/**
+ * gmp_worker_register() - bind the calling thread to a slot
+ * @grp: group of the calling process
+ * @r: which slot, and the number to show; from user space
+ *
+ * Context: process, may sleep, can be killed.
+ * Return: 0; -EINVAL slot out of range; -EEXIST the thread has a slot; -EBUSY another has this one;
+ * -EAGAIN the limit of the module is reached; -ENOTCONN the group is dead; -ENOMEM; -EINTR.
+ */
+int gmp_worker_register(struct gmp_group *grp, const struct gmp_m_register *r)
+{
+	struct gmp_worker *w;
+	int err;
+
+	if (r->slot >= grp->nr_m)
+		return -EINVAL;
+	err = drop_stale(grp);
+	if (err)
+		return err;
+	err = count_thread();
+	if (err)
+		return err;
+	err = -ENOMEM;
+	w = worker_create(grp, r);
+	if (!w)
+		goto err_uncount;
+	err = worker_insert_wait(w);
+	if (err)
+		goto err_put;
+	__module_get(THIS_MODULE);
+	worker_bind(w);
+	atomic_long_inc(&gmp_nr_registered);
+	return 0;
+
+err_put:
+	gmp_worker_put(w);
+err_uncount:
+	uncount_thread();
+	return err;
+}
+
+/**
+ * gmp_worker_init() - what workers need before the first one
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int gmp_worker_init(void)
+{
+	reap_wq = alloc_workqueue("gmp_reap", WQ_UNBOUND, 0);
+	return reap_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * gmp_worker_exit() - wait for what reaps workers
+ *
+ * Every worker pinned the module until it was reaped: what runs still are the last instructions.
+ */
+void gmp_worker_exit(void)
+{
+	destroy_workqueue(reap_wq);
+	WARN_ON_ONCE(!hash_empty(tasks));
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gobuf.h - what a stopped context is, on x86-64.
+ *
+ * The whole context lies on its own stack; a saved stack pointer names it. From that pointer up:
+ * r15 r14 r13 r12 rbx rbp pc. The MXCSR and x87 control words belong to the M, not to the G:
+ * saving them would double the cost of a switch (Documentation/design.rst, "Floating point").
+ */
+#ifndef RT_GOBUF_H
+#define RT_GOBUF_H
+
+#include "base/compiler.h"
+
+#define RT_SP_OFF_BP	40
+#define RT_SP_OFF_PC	48
+
+/**
+ * rt_switch() - save this context in *@save, go on with the one at @to
+ * Returns when somebody switches back to *@save, possibly on another thread: nothing thread-local
+ * that was read before is valid after.
+ */
+void rt_switch(void **save, void *to);
+
+/* Go on with the context at @to; the present one is lost. */
+_Noreturn void rt_jump(void *to);
+
+/* Leave the present stack for an empty one that ends at @hi, and run rt_g_main() there. */
+_Noreturn void rt_start_on(uintptr_t hi);
+
+/* A context at the top of the empty stack that ends at @hi which will run rt_g_main(). */
+static inline void *rt_prepare(uintptr_t hi)
+{
+	extern void rt_g_entry(void);
+	uintptr_t *sp = (uintptr_t *)hi - 8;	/* after seven pops: 8 modulo 16 */
+
+	sp[0] = sp[1] = sp[2] = sp[3] = sp[4] = sp[5] = 0;
+	sp[6] = (uintptr_t)rt_g_entry;
+	sp[7] = 0;
+	return sp;
+}
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sanitize.h - tells ThreadSanitizer, AddressSanitizer and Valgrind about our stacks.
+ *
+ * Each has its own idea of what a switch is: TSan has fibers, ASan wants the bounds of the stack that
+ * is entered, Valgrind the bounds of every stack once. In other builds all of this is nothing.
+ *
+ *   rt_san_leave(from, to)  just before a switch; @from NULL: that context is never resumed
+ *   rt_san_enter(g)         first thing on the context that was switched to
+ *
+ * Both must be inlined: TSan counts entries and exits of functions per fiber, and these two begin on
+ * one and end on another.
+ */
+#ifndef RT_SANITIZE_H
+#define RT_SANITIZE_H
+
+#include "base/compiler.h"
+
+#if defined(__SANITIZE_THREAD__)
+#define RT_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define RT_TSAN 1
+#endif
+#endif
+
+#if defined(__SANITIZE_ADDRESS__)
+#define RT_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define RT_ASAN 1
+#endif
+#endif
+
+#if RT_TSAN || RT_ASAN
+#define RT_SANITIZED 1
+#else
+#define RT_SANITIZED 0
+#endif
+
+#if RT_TSAN
+#include <sanitizer/tsan_interface.h>
+
+struct rt_san {
+	void *fiber;
+};
+
+static inline void rt_san_init_thread(struct rt_san *s)
+{
+	s->fiber = __tsan_get_current_fiber();
+}
+
+static inline void rt_san_init_stack(struct rt_san *s)
+{
+	if (!s->fiber)
+		s->fiber = __tsan_create_fiber(0);
+}
+
+/* Not from the fiber itself. */
+static inline void rt_san_drop_stack(struct rt_san *s)
+{
+	if (s->fiber)
+		__tsan_destroy_fiber(s->fiber);
+	s->fiber = NULL;
+}
+
+static rt_always_inline void rt_san_leave(struct rt_san *from, struct rt_san *to, uintptr_t lo, uintptr_t hi)
+{
+	(void)from;
+	(void)lo;
+	(void)hi;
+	__tsan_switch_to_fiber(to->fiber, 0);
+}
+
+static rt_always_inline void rt_san_enter(struct rt_san *s)
+{
+	(void)s;
+}
+
+#elif RT_ASAN
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+
+struct rt_san {
+	void *fake;
+};
+
+static inline void rt_san_init_thread(struct rt_san *s)
+{
+	(void)s;
+}
+
+static inline void rt_san_init_stack(struct rt_san *s)
+{
+	s->fake = NULL;
+}
+
+static inline void rt_san_drop_stack(struct rt_san *s)
+{
+	(void)s;
+}
+
+static rt_always_inline void rt_san_leave(struct rt_san *from, struct rt_san *to, uintptr_t lo, uintptr_t hi)
+{
+	(void)to;
+	__sanitizer_start_switch_fiber(from ? &from->fake : NULL, (void *)lo, hi - lo);
+}
+
+static rt_always_inline void rt_san_enter(struct rt_san *s)
+{
+	__sanitizer_finish_switch_fiber(s->fake, NULL, NULL);
+}
+
+#else
+
+struct rt_san {
+};
+
+static inline void rt_san_init_thread(struct rt_san *s)
+{
+	(void)s;
+}
+
+static inline void rt_san_init_stack(struct rt_san *s)
+{
+	(void)s;
+}
+
+static inline void rt_san_drop_stack(struct rt_san *s)
+{
+	(void)s;
+}
+
+static rt_always_inline void rt_san_leave(struct rt_san *from, struct rt_san *to, uintptr_t lo, uintptr_t hi)
+{
+	(void)from;
+	(void)to;
+	(void)lo;
+	(void)hi;
+}
+
+static rt_always_inline void rt_san_enter(struct rt_san *s)
+{
+	(void)s;
+}
+#endif
+
+#if RT_VALGRIND
+#include <valgrind/valgrind.h>
+#define rt_san_new_stack(lo, hi)	((void)VALGRIND_STACK_REGISTER(lo, hi))
+#else
+#define rt_san_new_stack(lo, hi)	((void)(lo), (void)(hi))
+#endif
+
+/* A stack that is used again by another goroutine: what ASan poisoned for the last one is void. */
+static inline void rt_san_clean_stack(uintptr_t lo, uintptr_t hi)
+{
+#if RT_ASAN
+	__asan_unpoison_memory_region((void *)lo, hi - lo);
+#else
+	(void)lo;
+	(void)hi;
+#endif
+}
+
+#endif

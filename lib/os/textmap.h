@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * textmap.h - which code is the program's own.
+ *
+ * Code that knows it runs in goroutines: the main program and the shared objects linked with
+ * libgmprt.so, less the runtime itself. All other code (libc, the dynamic linker, any library) may
+ * hold locks that are not recursive, or be half through a change of state of its thread.
+ */
+#ifndef RT_TEXTMAP_H
+#define RT_TEXTMAP_H
+
+#include "base/compiler.h"
+
+/* Looks at what is loaded now; objects loaded later are nobody's own. 0 or -errno. */
+int rt_textmap_init(void);
+/* Context: signal handlers too. */
+bool rt_textmap_own(uintptr_t pc);
+
+#endif

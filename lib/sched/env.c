@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* env.c - see env.h. Unknown words are named on stderr and ignored: a typing error must not be silent. */
+#include "sched/env.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/throw.h"
+#include "os/cpus.h"
+#include "sched/runtime.h"
+
+struct rt_env rt_env;
+static uint32_t maxprocs_set;	/* by gmp_maxprocs() before a run */
+
+static bool number(const char *s, uint32_t max, uint32_t *out)
+{
+	char *end;
+	unsigned long v = strtoul(s, &end, 10);
+
+	if (end == s || *end || v > max)
+		return false;
+	*out = (uint32_t)v;
+	return true;
+}
+
+static bool flag(const char *v, bool *out)
+{
+	uint32_t n;
+
+	if (!number(v, 1, &n))
+		return false;
+	*out = n == 1;
+	return true;
+}
+
+static bool set_kern(const char *v)
+{
+	rt_env.no_ko = strcmp(v, "none") == 0;
+	rt_env.only_ko = strcmp(v, "ko") == 0;
+	return rt_env.no_ko || rt_env.only_ko || strcmp(v, "auto") == 0;
+}
+
+static bool set(const char *key, const char *v)
+{
+	if (strcmp(key, "kern") == 0)
+		return set_kern(v);
+	if (strcmp(key, "stats") == 0)
+		return flag(v, &rt_env.stats);
+	if (strcmp(key, "asyncpreemptoff") == 0)
+		return flag(v, &rt_env.asyncpreemptoff);
+	if (strcmp(key, "scheddetail") == 0)
+		return flag(v, &rt_env.scheddetail);
+	if (strcmp(key, "schedtrace") == 0)
+		return number(v, 3600000, &rt_env.schedtrace_ms);
+	return false;
+}
+
+static void read_debug(const char *text)
+{
+	char buf[256];
+	char *save, *word;
+
+	if (!text)
+		return;
+	strncpy(buf, text, sizeof(buf) - 1);
+	buf[sizeof(buf) - 1] = 0;
+	for (word = strtok_r(buf, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+		char *eq = strchr(word, '=');
+
+		if (eq)
+			*eq = 0;
+		if (!set(word, eq ? eq + 1 : "1"))
+			rt_say("gmprt: GMP_DEBUG: ignored: %s\n", word);
+	}
+}
+
+void rt_env_read(void)
+{
+	memset(&rt_env, 0, sizeof(rt_env));
+	read_debug(getenv("GMP_DEBUG"));
+}
+
+static uint32_t from_environment(void)
+{
+	const char *s = getenv("GMP_MAXPROCS");
+	uint32_t n;
+
+	if (s && *s) {
+		if (number(s, RT_MAX_P, &n) && n > 0)
+			return n;
+		rt_say("gmprt: GMP_MAXPROCS=%s is not 1 to %u: ignored\n", s, RT_MAX_P);
+	}
+	n = rt_cpus_allowed();
+	return n > RT_MAX_P ? RT_MAX_P : n;
+}
+
+uint32_t rt_env_maxprocs(uint32_t set_to)
+{
+	uint32_t old = maxprocs_set ? maxprocs_set : from_environment();
+
+	if (set_to)
+		maxprocs_set = set_to;
+	return old;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* env.h - what the environment asks for: GMP_MAXPROCS, GMP_DEBUG. Read at each gmp_run(). */
+#ifndef RT_ENV_H
+#define RT_ENV_H
+
+#include "base/compiler.h"
+
+struct rt_env {
+	bool stats;		/* stats=1: say at the end what was done, and what is missing */
+	bool no_ko;		/* kern=none */
+	bool only_ko;		/* kern=ko: fail without the module */
+	bool asyncpreemptoff;
+	bool scheddetail;
+	uint32_t schedtrace_ms;	/* 0 = off */
+};
+
+extern struct rt_env rt_env;
+
+void rt_env_read(void);
+/* Ps the next run begins with. @set > 0 overrules the environment; returns what held before. */
+uint32_t rt_env_maxprocs(uint32_t set);
+
+#endif

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * g.c - life of a G: where it comes from, its stack, where it goes.
+ *
+ * Owns:       the table of all Gs (chunks that never move nor go, so that outside readers and old
+ *             pointers always meet a G), the free lists, the numbers (goids).
+ * Invariants: a DEAD G is on exactly one free list, and its goid is 0; a P keeps at most
+ *             RT_GFREE_HIGH of them.
+ * Locks:      `tab.lock` (rank GTAB, a leaf) for new chunks and the global free list.
+ *
+ * A G has no stack until it first runs, and gives it back when it ends: a goroutine that starts
+ * where another just ended reuses the hot one.
+ */
+#include "sched/hot.h"
+
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "arch/x86_64/gobuf.h"
+#include "debug/canary.h"
+
+#define CHUNK_GS	RT_G_PER_CHUNK
+#define MAX_CHUNKS	16384u		/* 16.7 million goroutines at once */
+#define CARVE		RT_GFREE_LOW
+
+static struct {
+	struct rt_lock lock;
+	struct rt_gqueue free;		/* lock */
+	uint64_t used;			/* lock; Gs ever cut; atomic for readers */
+	uint64_t nchunks;		/* lock; atomic for readers: MO-7 */
+	struct rt_g *chunk[MAX_CHUNKS];	/* written once each, before nchunks */
+} tab;
+
+_Noreturn void rt_g_bad_edge(struct rt_g *gp, uint32_t from, uint32_t to)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "goroutine %llu: status %u, wanted the edge %u -> %u",
+		 (unsigned long long)gp->h.goid, gp->h.status, from, to);
+	rt_throw(text);
+}
+
+static bool add_chunk(void)
+{
+	struct rt_g *c;
+
+	if (tab.nchunks == MAX_CHUNKS)
+		return false;
+	c = mmap(NULL, CHUNK_GS * sizeof(*c), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (c == MAP_FAILED)
+		return false;
+	tab.chunk[tab.nchunks] = c;
+	rt_store_rel(&tab.nchunks, tab.nchunks + 1);	/* MO-7: pairs with rt_g_nth() */
+	return true;
+}
+
+/* Up to @n Gs into @q: from the global free list, else new ones. */
+static void refill(struct rt_gqueue *q, uint32_t n)
+{
+	rt_lock(&tab.lock);
+	while (n > 0 && tab.free.head) {
+		rt_gqueue_push(q, rt_gqueue_pop(&tab.free));
+		n--;
+	}
+	for (; n > 0; n--) {
+		struct rt_g *gp;
+
+		if (tab.used == tab.nchunks * CHUNK_GS && !add_chunk())
+			break;
+		gp = &tab.chunk[tab.used / CHUNK_GS][tab.used % CHUNK_GS];
+		gp->h.status = GMP_G_DEAD;
+		rt_gqueue_push(q, gp);
+		rt_store_rel(&tab.used, tab.used + 1);
+	}
+	rt_unlock(&tab.lock);
+}
+
+static uint64_t next_goid(struct rt_p *pp)
+{
+	if (!pp)
+		return rt_add_rlx(&rt_sched.goidgen, 1);
+	if (pp->goid_next == pp->goid_end) {
+		pp->goid_end = rt_add_rlx(&rt_sched.goidgen, RT_GOID_BATCH) + 1;
+		pp->goid_next = pp->goid_end - RT_GOID_BATCH;
+	}
+	return pp->goid_next++;
+}
+
+/* What the last owner left that the next must not see. */
+static inline void reset(struct rt_g *gp)
+{
+	gp->h.wait_reason = GMP_WAIT_NONE;
+	gp->h.flags = 0;
+	gp->h.runs = 0;
+	gp->h.cpu_ns = 0;
+	gp->h.m_id = ~0u;
+	gp->h.name = 0;
+	gp->sp = NULL;
+	gp->param = NULL;
+	gp->lockedm = NULL;
+	gp->defers = NULL;
+	gp->waiting = NULL;
+	gp->labels = NULL;
+	gp->max_stack = 0;
+	gp->select_done |= 1;	/* never goes back: a late timer of an earlier select loses (select.c) */
+	gp->nopreempt = gp->tied = 0;
+}
+
+struct rt_g *rt_g_new(struct rt_p *pp)
+{
+	struct rt_gqueue few = { 0 };
+	struct rt_gqueue *q = pp ? &pp->gfree : &few;
+	struct rt_g *gp;
+
+	if (unlikely(!q->head))
+		refill(q, pp ? CARVE : 1);
+	else
+		rt_own_add(&pp->c.gfree_hits, 1);
+	gp = rt_gqueue_pop(q);
+	if (unlikely(!gp))
+		return NULL;
+	rt_g_set_status(gp, GMP_G_DEAD, GMP_G_IDLE);
+	reset(gp);
+	rt_store_rlx(&gp->h.goid, next_goid(pp));
+	return gp;
+}
+
+static void free_overflow(struct rt_p *pp)
+{
+	struct rt_gqueue out = { 0 };
+
+	while (pp->gfree.n > RT_GFREE_LOW)
+		rt_gqueue_push(&out, rt_gqueue_pop(&pp->gfree));
+	rt_lock(&tab.lock);
+	rt_gqueue_append(&tab.free, &out);
+	rt_unlock(&tab.lock);
+}
+
+void rt_g_free(struct rt_p *pp, struct rt_g *gp)
+{
+	rt_store_rlx(&gp->h.goid, 0);
+	if (!pp) {
+		rt_lock(&tab.lock);
+		rt_gqueue_push_front(&tab.free, gp);
+		rt_unlock(&tab.lock);
+		return;
+	}
+	rt_gqueue_push_front(&pp->gfree, gp);	/* the hottest first */
+	if (unlikely(pp->gfree.n >= RT_GFREE_HIGH))
+		free_overflow(pp);
+}
+
+/* ---- stacks ----------------------------------------------------------------------------------- */
+
+static size_t default_stack = RT_STACK_DEFAULT;	/* atomic */
+
+size_t rt_stack_default(size_t bytes)
+{
+	return bytes ? __atomic_exchange_n(&default_stack, bytes, __ATOMIC_RELAXED)
+		     : rt_load_rlx(&default_stack);
+}
+
+static size_t wanted_stack(struct rt_g *gp)
+{
+	return gp->max_stack ? gp->max_stack : rt_load_rlx(&default_stack);
+}
+
+static struct rt_stack *cached_stack(struct rt_p *pp, uint32_t size_class)
+{
+	struct rt_stack *s = pp->stacks;
+
+	if (!s || s->size_class != size_class)
+		return NULL;
+	pp->stacks = s->next;
+	pp->nstacks--;
+	rt_own_add(&pp->c.stack_hits, 1);
+	return s;
+}
+
+bool rt_g_bind_stack(struct rt_p *pp, struct rt_g *gp)
+{
+	size_t size = wanted_stack(gp);
+	struct rt_stack *s = pp ? cached_stack(pp, rt_stack_class(size)) : NULL;
+
+	if (unlikely(!s)) {
+		s = rt_stack_alloc(size);
+		if (!s)
+			return false;
+	}
+	gp->stack_lo = s->lo;
+	gp->stack_hi = rt_stack_hi(s);
+	rt_canary_set(gp);
+	gp->sp = rt_prepare(gp->stack_hi);
+	rt_san_init_stack(&gp->san);
+	return true;
+}
+
+bool rt_g_cache_stack(struct rt_p *pp, struct rt_g *gp)
+{
+	uint32_t size_class = rt_stack_class(gp->stack_hi - gp->stack_lo);
+	struct rt_stack *s = rt_stack_at(gp->stack_hi);
+
+	if (pp->nstacks >= RT_STACK_CACHE || size_class != rt_stack_class(rt_stack_default(0)))
+		return false;
+	s->lo = gp->stack_lo;
+	s->size_class = size_class;
+	s->next = pp->stacks;
+	pp->stacks = s;
+	pp->nstacks++;
+	gp->stack_lo = gp->stack_hi = 0;
+	return true;
+}
+
+void rt_g_free_stack(struct rt_g *gp)
+{
+	if (gp->stack_hi)
+		rt_stack_free(gp->stack_lo, gp->stack_hi);
+	gp->stack_lo = gp->stack_hi = 0;
+	gp->sp = NULL;
+}
+
+/* ---- the table as a whole --------------------------------------------------------------------- */
+
+struct rt_g *rt_g_nth(uint64_t i)
+{
+	/* MO-7: acquire; pairs with refill() and add_chunk(): a counted G lies in a set chunk. */
+	if (i >= rt_load_acq(&tab.used))
+		return NULL;
+	return &tab.chunk[i / CHUNK_GS][i % CHUNK_GS];
+}
+
+void rt_g_table(uint64_t *chunks, uint64_t *nchunks)
+{
+	*chunks = (uintptr_t)tab.chunk;
+	*nchunks = (uintptr_t)&tab.nchunks;
+}
+
+void rt_g_purge(struct rt_p *pp)
+{
+	struct rt_stack *s;
+
+	while ((s = pp->stacks) != NULL) {
+		pp->stacks = s->next;
+		rt_stack_free(s->lo, rt_stack_hi(s));
+	}
+	pp->nstacks = 0;
+	rt_lock(&tab.lock);
+	rt_gqueue_append(&tab.free, &pp->gfree);
+	rt_unlock(&tab.lock);
+}
+
+/* No goroutine runs any more: all Gs are free again, whatever they were doing. Stacks are separate. */
+void rt_g_release_all(void)
+{
+	struct rt_g *gp;
+
+	tab.free = (struct rt_gqueue){ 0 };
+	for (uint64_t i = 0; (gp = rt_g_nth(i)) != NULL; i++) {
+		gp->h.goid = 0;
+		gp->h.status = GMP_G_DEAD;
+		gp->m = NULL;
+		gp->stack_lo = gp->stack_hi = 0;
+		gp->sp = NULL;
+		rt_gqueue_push(&tab.free, gp);
+	}
+}

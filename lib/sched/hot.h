@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hot.h - what runs at every switch, inline: status edges, the run queue's owner side, publishing.
+ *
+ * No system call, no locked instruction while there is one P, no allocation.
+ */
+#ifndef RT_HOT_H
+#define RT_HOT_H
+
+#include <string.h>
+
+#include "sched/sched.h"
+
+/* ---- status of a G ----------------------------------------------------------------------- */
+
+/* The table of legal edges; drawn in Documentation/design.rst. Folds to a constant. */
+static inline bool rt_g_edge_legal(uint32_t from, uint32_t to)
+{
+	switch (from) {
+	case GMP_G_DEAD:
+		return to == GMP_G_IDLE;
+	case GMP_G_IDLE:
+		return to == GMP_G_RUNNABLE || to == GMP_G_DEAD;
+	case GMP_G_RUNNABLE:
+		return to == GMP_G_RUNNING;
+	case GMP_G_RUNNING:
+		return to == GMP_G_RUNNABLE || to == GMP_G_WAITING || to == GMP_G_SYSCALL ||
+		       to == GMP_G_PREEMPTED || to == GMP_G_DEAD;
+	case GMP_G_SYSCALL:
+		return to == GMP_G_RUNNING || to == GMP_G_RUNNABLE;
+	case GMP_G_WAITING:
+	case GMP_G_PREEMPTED:
+		return to == GMP_G_RUNNABLE;
+	}
+	return false;
+}
+
+rt_cold _Noreturn void rt_g_bad_edge(struct rt_g *gp, uint32_t from, uint32_t to);
+
+/*
+ * The one transition function. Plain accesses: a G always has exactly one owner, who alone moves it;
+ * a wrong owner shows here as a wrong `from`.
+ */
+static inline void rt_g_set_status(struct rt_g *gp, uint32_t from, uint32_t to)
+{
+	if (unlikely(!rt_g_edge_legal(from, to) || rt_load_rlx(&gp->h.status) != from))
+		rt_g_bad_edge(gp, from, to);
+	rt_store_rlx(&gp->h.status, to);
+}
+
+/* ---- publishing (gmp_abi.h, section 1 and 2) ----------------------------------------------- */
+
+static inline void rt_publish(struct rt_m *mp, struct rt_g *gp, uint64_t goid, uint32_t gstatus,
+			      uint32_t mstate)
+{
+	struct gmp_tls *t = mp->tls;
+	struct gmp_m_user *u = mp->slot;
+
+	t->g = (uintptr_t)gp;
+	rt_store_rlx(&t->goid, goid);
+	rt_store_rlx(&t->gstatus, (uint16_t)gstatus);
+	rt_store_rlx(&t->mstate, (uint16_t)mstate);
+	rt_store_rlx(&u->gstatus, gstatus);
+	rt_store_rlx(&u->mstate, mstate);
+	rt_store_rlx(&u->goid, goid);
+}
+
+/* The M enters the scheduler, or another state without a G. */
+static inline void rt_publish_m(struct rt_m *mp, enum gmp_m_state mstate)
+{
+	rt_publish(mp, NULL, 0, 0, mstate);
+}
+
+static inline void rt_publish_p(struct rt_m *mp, int32_t p)
+{
+	rt_store_rlx(&mp->tls->p, p);
+	rt_store_rlx(&mp->slot->p, p);
+}
+
+/* ---- the owner's side of the run queue: see runq.c for the protocol -------------------------- */
+
+static inline struct rt_g *rt_runnext_take(struct rt_p *pp)
+{
+	struct rt_g *gp = rt_load_rlx(&pp->runnext);
+
+	if (!gp)
+		return NULL;
+	if (rt_sched.single) {
+		rt_store_rlx(&pp->runnext, NULL);
+		return gp;
+	}
+	/* Only the owner sets it, so a failed exchange means: stolen. */
+	return rt_cas_ar(&pp->runnext, gp, NULL) ? gp : NULL;
+}
+
+static inline struct rt_g *rt_runq_pop(struct rt_p *pp)
+{
+	for (;;) {
+		uint32_t h = rt_load_acq(&pp->runqhead);	/* MO-5 */
+		struct rt_g *gp;
+
+		if (rt_load_rlx(&pp->runqtail) == h)
+			return NULL;
+		gp = rt_load_rlx(&pp->runq[h % RT_RUNQ_LEN]);
+		if (rt_sched.single) {
+			rt_store_rlx(&pp->runqhead, h + 1);
+			return gp;
+		}
+		if (rt_cas_ar(&pp->runqhead, h, h + 1))
+			return gp;
+	}
+}
+
+void rt_runq_put_slow(struct rt_p *pp, struct rt_g *gp, uint32_t h, uint32_t t);
+
+static inline void rt_runq_push(struct rt_p *pp, struct rt_g *gp)
+{
+	uint32_t h = rt_load_acq(&pp->runqhead);	/* MO-5: consumers are done with the slot */
+	uint32_t t = pp->runqtail;
+
+	if (unlikely(t - h >= RT_RUNQ_LEN)) {
+		rt_runq_put_slow(pp, gp, h, t);
+		return;
+	}
+	rt_store_rlx(&pp->runq[t % RT_RUNQ_LEN], gp);
+	rt_store_rel(&pp->runqtail, t + 1);		/* MO-4: publishes the slot */
+}
+
+/* @gp runs next; who was next goes to the tail. */
+static inline void rt_runq_push_next(struct rt_p *pp, struct rt_g *gp)
+{
+	struct rt_g *old;
+
+	if (rt_sched.single) {
+		old = pp->runnext;
+		rt_store_rlx(&pp->runnext, gp);
+	} else {
+		old = rt_load_rlx(&pp->runnext);
+		if (old)
+			old = rt_xchg_ar(&pp->runnext, gp);
+		else
+			rt_store_rel(&pp->runnext, gp);	/* nobody but us sets it from NULL */
+	}
+	if (old)
+		rt_runq_push(pp, old);
+}
+
+/* ---- wake-ups -------------------------------------------------------------------------------- */
+
+/*
+ * After work was queued: another P may be needed. MO-6, the submitter's half:
+ *   queue the work; full fence; look for spinning Ms.    (wakeup.c draws both halves)
+ */
+static inline void rt_wake_after_put(void)
+{
+	if (rt_sched.single)
+		return;		/* the only P is ours */
+	rt_smp_mb();
+	if (rt_load_rlx(&rt_sched.npidle) != 0 && rt_load_rlx(&rt_sched.nmspinning) == 0)
+		rt_wakep();
+}
+
+#endif

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * m.c - the Ms: threads, their making, sleeping, waking and end.
+ *
+ * Owns:       allm, the idle list, the numbers of Ms, sched.mdead.
+ * Invariants: an M sleeps in rt_m_stop() only without a P and on the idle list; whoever takes it off
+ *             that list sets nextp and wakes it, once. At most sched.maxmcount Ms.
+ * Locks:      sched.lock. allm is an RCU list: readers need no lock, an M is freed a grace period
+ *             after it left the list.
+ * Ordering:   MO-9: nextp and spinning are written before rt_note_wake(), read after the sleep.
+ */
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "debug/signal.h"
+#include "os/futex.h"
+#include "os/kern.h"
+#include "sched/hot.h"
+#include "sched/preempt.h"
+#include "sched/rcu.h"
+
+#define IDLE_KEEP	4u			/* idle Ms that stay for ever */
+#define IDLE_NS		(5 * 1000000000ll)	/* others end after this long */
+
+__thread struct gmp_tls rt_tls __attribute__((tls_model("initial-exec"), aligned(64)));
+
+uint32_t rt_rcu_thread;
+
+struct m_node {
+	struct rt_m m;			/* first */
+	struct rcu_head rcu;
+};
+
+/* ---- numbers; sched.lock held --------------------------------------------------------------------- */
+
+static int64_t id_take(void)
+{
+	for (uint32_t i = 0; i < RT_ARRAY_SIZE(rt_sched.mids); i++) {
+		uint64_t free = ~rt_sched.mids[i];
+		uint32_t id;
+
+		if (!free)
+			continue;
+		id = i * 64 + (uint32_t)__builtin_ctzll(free);
+		if (id >= rt_sched.maxmcount)
+			return -1;
+		rt_sched.mids[i] |= 1ull << (id % 64);
+		return id;
+	}
+	return -1;
+}
+
+static void id_put(uint32_t id)
+{
+	rt_sched.mids[id / 64] &= ~(1ull << (id % 64));
+}
+
+/* ---- making ----------------------------------------------------------------------------------------- */
+
+static void free_node(struct rcu_head *head)
+{
+	free(rt_container_of(head, struct m_node, rcu));
+}
+
+/* A new M on allm, not yet a thread. NULL: too many, no memory, or the run is over. */
+static struct rt_m *m_alloc(void)
+{
+	struct m_node *node = aligned_alloc(64, (sizeof(*node) + 63) & ~63ul);
+	struct rt_m *mp;
+	int64_t id;
+
+	if (!node)
+		return NULL;
+	memset(node, 0, sizeof(*node));
+	mp = &node->m;
+	mp->slot = &mp->own_slot;
+	mp->gen = rt_sched.gen;
+	rt_lock(&rt_sched.lock);
+	id = rt_load_acq(&rt_sched.ending) ? -1 : id_take();
+	if (id >= 0) {
+		mp->id = (uint32_t)id;
+		rt_sched.mcount++;
+		rt_sched.mcreated++;
+		mp->alllink = rt_sched.allm;
+		rcu_assign_pointer(rt_sched.allm, mp);
+	}
+	rt_unlock(&rt_sched.lock);
+	if (id < 0) {
+		free(node);
+		return NULL;
+	}
+	return mp;
+}
+
+/* Takes @mp off allm; sched.lock held. */
+static void m_unlink(struct rt_m *mp)
+{
+	struct rt_m **p = &rt_sched.allm;
+
+	while (*p != mp)
+		p = &(*p)->alllink;
+	rcu_assign_pointer(*p, mp->alllink);
+	id_put(mp->id);
+	rt_sched.mcount--;
+}
+
+static void m_free(struct rt_m *mp)
+{
+	rt_call_rcu(&rt_container_of(mp, struct m_node, m)->rcu, free_node);
+}
+
+/* Where the thread's own stack lies: wanted by sanitizers only, and dear to find out for m0. */
+static void bounds_of_g0(struct rt_g *g0)
+{
+	pthread_attr_t attr;
+	void *lo;
+	size_t size;
+
+	if (!RT_SANITIZED || pthread_getattr_np(pthread_self(), &attr))
+		return;
+	if (pthread_attr_getstack(&attr, &lo, &size) == 0) {
+		g0->stack_lo = (uintptr_t)lo;
+		g0->stack_hi = (uintptr_t)lo + size;
+	}
+	pthread_attr_destroy(&attr);
+}
+
+/* The thread becomes an M for everyone who looks: TLS block, shared slot, RCU, module. */
+void rt_m_thread_init(struct rt_m *mp)
+{
+	struct gmp_tls *t = &rt_tls;
+
+	mp->tls = t;
+	mp->tid = (uint32_t)rt_syscall6(SYS_gettid, 0, 0, 0, 0, 0, 0);
+	mp->thread = pthread_self();
+	mp->rng = (rt_now() ^ ((uint64_t)mp->tid << 32)) | 1;
+	mp->g0.m = mp;
+	pthread_sigmask(SIG_SETMASK, NULL, &mp->sigmask);
+	bounds_of_g0(&mp->g0);
+	rt_san_init_thread(&mp->g0.san);
+	if (rt_sched.m_user && mp->id < rt_sched.nr_m_slots) {
+		mp->slot = &rt_sched.m_user[mp->id];
+		memset(mp->slot, 0, sizeof(*mp->slot));
+	}
+	rcu_register_thread();
+	rt_signal_thread_init();
+	*t = (struct gmp_tls){ .tid = mp->tid, .m_id = mp->id, .m = (uintptr_t)mp, .p = -1,
+			       .slot = (uintptr_t)mp->slot };
+	rt_publish_p(mp, -1);
+	rt_publish_m(mp, GMP_M_SCHED);
+	rt_store_rel(&t->magic, GMP_TLS_MAGIC);
+	if (mp->slot != &mp->own_slot && rt_sched.kern->m_register(mp->id, mp->id) < 0)
+		mp->slot = &mp->own_slot;	/* runs on unregistered: limits, or out of memory */
+}
+
+void rt_m_thread_exit(struct rt_m *mp)
+{
+	if (mp->slot != &mp->own_slot)
+		rt_sched.kern->m_unregister();
+	rt_tls = (struct gmp_tls){ 0 };
+	rt_signal_thread_exit();
+	rcu_unregister_thread();
+}
+
+/* Joins threads that ended; anyone, no lock held. */
+void rt_m_reap(void)
+{
+	struct rt_m *mp;
+
+	rt_lock(&rt_sched.lock);
+	mp = rt_sched.mdead;
+	rt_sched.mdead = NULL;
+	rt_unlock(&rt_sched.lock);
+	while (mp) {
+		struct rt_m *next = mp->schedlink;
+
+		pthread_join(mp->thread, NULL);
+		m_free(mp);
+		mp = next;
+	}
+}
+
+static void *m_thread(void *arg)
+{
+	struct rt_m *mp = arg;
+
+	rt_m_thread_init(mp);
+	rt_p_acquire(mp, mp->nextp);
+	mp->nextp = NULL;
+	rt_schedule();
+	rt_m_thread_exit(mp);
+	rt_lock(&rt_sched.lock);
+	m_unlink(mp);
+	mp->schedlink = rt_sched.mdead;
+	rt_store_rlx(&rt_sched.mdead, mp);
+	rt_unlock(&rt_sched.lock);
+	return NULL;
+}
+
+/* Signals are the program's: a new M starts with all blocked until it is set up, as its maker had them. */
+static int m_create(struct rt_p *pp, bool spinning, struct rt_g *picked)
+{
+	struct rt_m *mp = m_alloc();
+	int err;
+
+	if (!mp)
+		return -EAGAIN;
+	mp->created = true;
+	mp->nextp = pp;
+	mp->spinning = spinning;
+	mp->picked = picked;
+	err = pthread_create(&mp->thread, NULL, m_thread, mp);
+	if (!err)
+		return 0;
+	rt_lock(&rt_sched.lock);
+	m_unlink(mp);
+	rt_unlock(&rt_sched.lock);
+	m_free(mp);
+	return -err;
+}
+
+int rt_m_init_main(void)
+{
+	struct rt_m *mp = m_alloc();
+
+	if (!mp)
+		return -ENOMEM;
+	rt_sched.m0 = mp;
+	rt_m_thread_init(mp);
+	return 0;
+}
+
+/* End of gmp_run(), on m0: how many other threads are still inside after @ns. */
+uint32_t rt_m_wait_others(int64_t ns)
+{
+	const struct timespec pace = { .tv_nsec = 50000 };
+	uint64_t end = rt_now() + (uint64_t)ns;
+	uint32_t left;
+
+	for (;;) {
+		rt_preempt_all(RT_ATT_STOP);	/* those in tight loops */
+		rt_m_reap();
+		rt_lock(&rt_sched.lock);
+		left = rt_sched.mcount - 1;
+		rt_unlock(&rt_sched.lock);
+		if (left == 0 || rt_now() >= end)
+			return left;
+		nanosleep(&pace, NULL);
+	}
+}
+
+void rt_m_end_main(void)
+{
+	struct rt_m *mp = rt_sched.m0;
+
+	rt_m_thread_exit(mp);
+	rt_lock(&rt_sched.lock);
+	m_unlink(mp);
+	rt_unlock(&rt_sched.lock);
+	rt_sched.m0 = NULL;
+	free(rt_container_of(mp, struct m_node, m));
+}
+
+/* ---- idle list; sched.lock held ---------------------------------------------------------------------- */
+
+static void idle_put(struct rt_m *mp)
+{
+	mp->idle = true;
+	mp->schedlink = rt_sched.midle;
+	rt_sched.midle = mp;
+	rt_sched.nmidle++;
+}
+
+static struct rt_m *idle_get(void)
+{
+	struct rt_m *mp = rt_sched.midle;
+
+	if (!mp)
+		return NULL;
+	rt_sched.midle = mp->schedlink;
+	rt_sched.nmidle--;
+	mp->idle = false;
+	return mp;
+}
+
+static void idle_remove(struct rt_m *mp)
+{
+	struct rt_m **p = &rt_sched.midle;
+
+	while (*p != mp)
+		p = &(*p)->schedlink;
+	*p = mp->schedlink;
+	rt_sched.nmidle--;
+	mp->idle = false;
+}
+
+/* ---- Ms with tied goroutines; sched.lock held ---------------------------------------------------------- */
+
+/* Such an M is work for whoever has a P: its goroutines can run nowhere else. */
+static void tied_put(struct rt_m *mp)
+{
+	mp->wants_p = true;
+	mp->schedlink = NULL;
+	if (rt_sched.mtied_tail)
+		rt_sched.mtied_tail->schedlink = mp;
+	else
+		rt_sched.mtied = mp;
+	rt_sched.mtied_tail = mp;
+	rt_store_rel(&rt_sched.nmtied, rt_sched.nmtied + 1);
+}
+
+struct rt_m *rt_m_tied_get(void)
+{
+	struct rt_m *mp = rt_sched.mtied;
+
+	if (!mp)
+		return NULL;
+	rt_sched.mtied = mp->schedlink;
+	if (!rt_sched.mtied)
+		rt_sched.mtied_tail = NULL;
+	rt_store_rel(&rt_sched.nmtied, rt_sched.nmtied - 1);
+	mp->wants_p = false;
+	return mp;
+}
+
+/* @mp sleeps and was taken off its list: it goes on with @pp. */
+void rt_m_give_p(struct rt_m *mp, struct rt_p *pp, bool spinning)
+{
+	mp->spinning = spinning;
+	mp->nextp = pp;
+	rt_note_wake(&mp->park);	/* MO-9 */
+}
+
+/* ---- start and stop ------------------------------------------------------------------------------------ */
+
+/* No M could be had for @pp: it is idle again, its work waits for whoever looks next. */
+static void start_failed(struct rt_p *pp, bool spinning)
+{
+	struct rt_g *gp;
+
+	rt_lock(&rt_sched.lock);
+	while ((gp = rt_runq_get(pp)) != NULL)
+		rt_globq_put(gp);
+	rt_yieldq_flush(pp);
+	if (rt_load_acq(&rt_sched.ending)) {
+		rt_unlock(&rt_sched.lock);
+		return;
+	}
+	if (rt_sched.gcwaiting) {
+		rt_p_stop(pp, GMP_P_IDLE);
+		rt_gcstop_taken(pp);
+	} else {
+		rt_p_idle_put(pp);
+	}
+	rt_unlock(&rt_sched.lock);
+	if (spinning)
+		rt_sub_ar(&rt_sched.nmspinning, 1);
+}
+
+int rt_m_start(struct rt_p *pp, bool spinning)
+{
+	struct rt_m *mp;
+	int err;
+
+	rt_lock(&rt_sched.lock);
+	if (!pp)
+		pp = rt_p_idle_get();
+	if (!pp) {
+		rt_unlock(&rt_sched.lock);
+		if (spinning)
+			rt_sub_ar(&rt_sched.nmspinning, 1);
+		return 0;
+	}
+	mp = rt_m_tied_get();
+	if (!mp)
+		mp = idle_get();
+	rt_unlock(&rt_sched.lock);
+	if (mp) {
+		rt_m_give_p(mp, pp, spinning);
+		return 0;
+	}
+	err = m_create(pp, spinning, NULL);
+	if (err)
+		start_failed(pp, spinning);
+	return err;
+}
+
+/* As rt_m_start(), for an M without tied goroutines, which is to run @gp first. */
+void rt_m_start_with(struct rt_p *pp, struct rt_g *gp)
+{
+	struct rt_m *mp;
+
+	rt_lock(&rt_sched.lock);
+	mp = idle_get();
+	rt_unlock(&rt_sched.lock);
+	if (mp) {
+		mp->picked = gp;
+		rt_m_give_p(mp, pp, false);
+	} else if (m_create(pp, false, gp)) {
+		rt_lock(&rt_sched.lock);
+		rt_globq_put(gp);
+		rt_unlock(&rt_sched.lock);
+		start_failed(pp, false);
+	}
+}
+
+/* An M that slept long and is one of many ends; false: somebody just took it off the list. */
+static bool retire(struct rt_m *mp)
+{
+	bool gone = false;
+
+	rt_lock(&rt_sched.lock);
+	if (mp->idle && mp->created && rt_sched.nmidle > IDLE_KEEP) {
+		idle_remove(mp);
+		gone = true;
+	}
+	rt_unlock(&rt_sched.lock);
+	return gone;
+}
+
+/* Sleeps on the M's note; true when woken, false when it is to end. */
+static bool sleep_idle(struct rt_m *mp)
+{
+	while (!rt_note_sleep_for(&mp->park, mp->created ? IDLE_NS : -1)) {
+		if (retire(mp))
+			return false;
+	}
+	return true;
+}
+
+/* After the sleep: takes the P it was given. False: it was woken without one, to end. */
+static bool resumed(struct rt_m *mp)
+{
+	struct rt_p *pp = mp->nextp;	/* MO-9 */
+
+	rt_note_clear(&mp->park);
+	rt_publish_m(mp, GMP_M_SCHED);
+	if (!pp)
+		return false;
+	mp->nextp = NULL;
+	mp->served = false;
+	rt_p_acquire(mp, pp);
+	return true;
+}
+
+/*
+ * Sleeps until given a P, or until the end. Context: g0, no P. Return: false when this M is to end.
+ */
+bool rt_m_stop(struct rt_m *mp)
+{
+	struct rt_p *pp;
+	bool woken;
+
+	rt_lock(&rt_sched.lock);
+	if (rt_load_acq(&rt_sched.ending)) {
+		rt_unlock(&rt_sched.lock);
+		return false;
+	}
+	pp = mp->tied.n && !rt_sched.gcwaiting ? rt_p_idle_get() : NULL;
+	if (pp) {
+		rt_unlock(&rt_sched.lock);
+		mp->served = false;
+		rt_p_acquire(mp, pp);
+		return true;
+	}
+	if (mp->tied.n)
+		tied_put(mp);
+	else
+		idle_put(mp);
+	rt_checkdead();
+	rt_unlock(&rt_sched.lock);
+	rt_publish_m(mp, GMP_M_IDLE);
+	rcu_thread_offline();
+	woken = sleep_idle(mp);
+	rcu_thread_online();
+	return woken && resumed(mp);
+}
+
+/* The M waits for its locked goroutine: whoever schedules that gives it a P. g0, no P. */
+bool rt_m_stop_locked(struct rt_m *mp)
+{
+	rt_lock(&rt_sched.lock);
+	if (rt_load_acq(&rt_sched.ending)) {
+		rt_unlock(&rt_sched.lock);
+		return false;
+	}
+	rt_sched.nmidlelocked++;
+	rt_checkdead();
+	rt_unlock(&rt_sched.lock);
+	rt_publish_m(mp, GMP_M_LOCKED);
+	rcu_thread_offline();
+	rt_note_sleep(&mp->park);
+	rcu_thread_online();
+	return resumed(mp);
+}
+
+/* Gives P @pp to @mp, which waits in rt_m_stop_locked(). */
+void rt_m_start_locked(struct rt_m *mp, struct rt_p *pp)
+{
+	rt_lock(&rt_sched.lock);
+	rt_sched.nmidlelocked--;	/* may be before its ++: the sum is what counts */
+	rt_unlock(&rt_sched.lock);
+	mp->nextp = pp;
+	rt_note_wake(&mp->park);	/* MO-9 */
+}
+
+/* The end: wakes all. They find no P and leave; who sleeps later sees `ending` first. */
+void rt_m_wake_all(void)
+{
+	rt_lock(&rt_sched.lock);
+	while (idle_get())
+		;
+	for (struct rt_m *mp = rt_sched.allm; mp; mp = mp->alllink)
+		rt_note_wake(&mp->park);
+	rt_unlock(&rt_sched.lock);
+}

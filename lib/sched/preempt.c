@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * preempt.c - stopping goroutines that do not stop themselves.
+ *
+ * A goroutine that has run for 10 ms, or that a stop of the world waits for, is asked twice: by the
+ * attention word of its P, which scheduling points read, and by SIGURG to its thread.
+ *
+ * In C an arbitrary instruction is no safe point. The handler switches away only from the program's
+ * own code (textmap.h), on the goroutine's own stack, outside of gmp_nopreempt_begin() regions; the
+ * rest is left to the next signal. The interrupted registers stay in the signal frame on that stack;
+ * coming back is returning from the handler.
+ *
+ * The goroutine is then *tied*: compiled code may hold the address of a thread-local (errno), so it
+ * goes on on this thread only, until its next voluntary scheduling point. It waits in mp->tied, which
+ * nobody but this M looks at; an M that sleeps without a P while it has such goroutines is work for
+ * whoever has one (sched.mtied). So a thousand tight loops need no more threads than Ps. A goroutine
+ * that is about to make a declared system call leaves such an M first (syscall.c).
+ * Rejected: one thread per preempted goroutine (Go's answer for locked ones); rewriting the
+ * interrupted pc to a trampoline (the red zone, and the whole register state, would be ours to save).
+ *
+ * No signal is sent to a thread that sleeps in the kernel: a system call that cannot be restarted
+ * would fail with EINTR because of us.
+ */
+#include "sched/preempt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "gmprt/proc.h"
+#include "os/futex.h"
+#include "os/textmap.h"
+#include "sched/env.h"
+#include "sched/hot.h"
+#include "sched/rcu.h"
+
+static struct sigaction before;	/* what the program had installed */
+static bool installed;
+
+/* ---- the handler: on the M that is to be preempted -------------------------------------------------------- */
+
+static void chain(int sig, siginfo_t *si, void *uc)
+{
+	if (before.sa_flags & SA_SIGINFO)
+		before.sa_sigaction(sig, si, uc);
+	else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN)
+		before.sa_handler(sig);
+}
+
+static bool ours(siginfo_t *si)
+{
+	return si->si_code == SI_TKILL && si->si_pid == getpid();
+}
+
+/*
+ * Another mask than the thread began with: a signal handler of the program runs, and what that one
+ * interrupted may be malloc. The kernel's mask is 8 bytes.
+ */
+static bool in_handler(struct rt_m *mp, const ucontext_t *uc)
+{
+	return memcmp(&uc->uc_sigmask, &mp->sigmask, 8) != 0;
+}
+
+static bool may_stop(struct rt_m *mp, struct rt_g *gp, uintptr_t sp)
+{
+	return gp && mp->p && rt_load_rlx(&gp->h.status) == GMP_G_RUNNING && !gp->nopreempt &&
+	       !mp->stops_world && rt_load_rlx(&mp->p->attention) && sp > gp->stack_lo &&
+	       sp <= gp->stack_hi;
+}
+
+/* The G waits for this M; or, if the thread is locked to it, in the global queue like a yield. */
+static void stop_self(struct rt_m *mp, struct rt_g *gp)
+{
+	if (gp->lockedm) {
+		rt_yield();
+		return;
+	}
+	gp->h.wait_reason = GMP_WAIT_PREEMPTED;
+	gp->tied = 1;
+	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_RUNNABLE);
+	rt_gqueue_push(&mp->tied, gp);	/* only this M takes it, and that after the switch */
+	rt_switch_off(mp, gp);
+}
+
+static void on_sigurg(int sig, siginfo_t *si, void *ctx)
+{
+	const ucontext_t *uc = ctx;
+	struct rt_m *mp;
+	struct rt_g *gp;
+	int saved;
+
+	if (!ours(si)) {
+		chain(sig, si, ctx);
+		return;
+	}
+	/* The pc first: inside the runtime nothing of an M or a G may be looked at. */
+	if (!rt_textmap_own((uintptr_t)uc->uc_mcontext.gregs[REG_RIP]))
+		return;
+	mp = rt_getm();
+	gp = rt_getg();
+	if (!mp || in_handler(mp, uc) || !may_stop(mp, gp, (uintptr_t)uc->uc_mcontext.gregs[REG_RSP]))
+		return;
+	saved = errno;		/* others will use this thread meanwhile */
+	stop_self(mp, gp);
+	errno = saved;
+}
+
+/* ---- asking ------------------------------------------------------------------------------------------------- */
+
+/* Field 3 of /proc/self/task/TID/stat: does the thread compute? */
+static bool computes(uint32_t tid)
+{
+	char path[64], text[512], *p;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%u/stat", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return false;
+	text[n] = 0;
+	p = strrchr(text, ')');
+	return p && p[1] && p[2] == 'R';
+}
+
+/* Reader of RCU: the M may end, its struct stays. A thread of ours that ended is not signalled. */
+static void signal_m(struct rt_p *pp)
+{
+	struct rt_m *mp = rt_load_acq(&pp->m);
+
+	if (!installed || !mp || !rt_load_rlx(&mp->curg) || !computes(mp->tid))
+		return;
+	rt_syscall6(SYS_tgkill, getpid(), mp->tid, SIGURG, 0, 0, 0);
+}
+
+void rt_preempt_one(struct rt_p *pp, uint32_t why)
+{
+	rt_or_ar(&pp->attention, why);
+	signal_m(pp);
+}
+
+void rt_preempt_all(uint32_t why)
+{
+	uint32_t n;
+	struct rt_p **allp = rt_all_ps(&n);
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct rt_p *pp = allp[i];
+
+		if (GMP_P_WORD_STATUS(rt_load_acq(pp->word)) == GMP_P_RUNNING)
+			rt_preempt_one(pp, why);
+	}
+}
+
+/* ---- regions ---------------------------------------------------------------------------------------------------- */
+
+RT_PUBLIC void gmp_nopreempt_begin(void)
+{
+	struct rt_g *gp = rt_getg();
+
+	if (gp)
+		gp->nopreempt++;
+}
+
+RT_PUBLIC void gmp_nopreempt_end(void)
+{
+	struct rt_g *gp = rt_getg();
+
+	if (gp && gp->nopreempt)
+		gp->nopreempt--;
+}
+
+/* ---- bring-up ---------------------------------------------------------------------------------------------------- */
+
+/*
+ * SA_NODEFER and an empty mask: the thread goes on with other goroutines inside the handler, with the
+ * signal mask it had. SA_RESTART for calls that can be. No SA_ONSTACK: the frame is the goroutine's.
+ */
+int rt_preempt_init(void)
+{
+	struct sigaction sa = { .sa_sigaction = on_sigurg, .sa_flags = SA_SIGINFO | SA_RESTART | SA_NODEFER };
+
+	installed = false;
+	if (rt_env.asyncpreemptoff)
+		return 0;
+	if (rt_textmap_init() < 0) {
+		if (rt_env.stats)
+			rt_say("gmprt: the program's code cannot be told from libc's: "
+			       "tight loops are not preempted\n");
+		return 0;
+	}
+	sigemptyset(&sa.sa_mask);
+	if (sigaction(SIGURG, &sa, &before) < 0)
+		return -errno;
+	installed = true;
+	return 0;
+}
+
+void rt_preempt_fini(void)
+{
+	if (installed)
+		sigaction(SIGURG, &before, NULL);
+	installed = false;
+}

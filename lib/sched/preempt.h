@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* preempt.h - asking running goroutines to stop. See preempt.c. */
+#ifndef RT_PREEMPT_H
+#define RT_PREEMPT_H
+
+#include "sched/sched.h"
+
+int rt_preempt_init(void);	/* installs the handler; 0 or -errno */
+void rt_preempt_fini(void);
+
+/* Asks P @pp, for @why (RT_ATT_*), to come to a scheduling point: its M is signalled if it computes. */
+void rt_preempt_one(struct rt_p *pp, uint32_t why);
+/* Asks all Ps that run. Any thread. */
+void rt_preempt_all(uint32_t why);
+
+#endif

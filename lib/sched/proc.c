@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * proc.c - the scheduler: from one goroutine to the next.
+ *
+ * Owns:       the switch and what is published at it; g0's loop; the first and last code of a G.
+ * Not here:   where Gs come from (runq.c, find.c), why they stop (wakeup.c, syscall.c).
+ * Invariants: a G is found by others only after its context is saved: whoever leaves one sets
+ *             mp->after_*, and the context switched to commits it, first thing (rt_switched()).
+ *
+ * A goroutine that stops looks for the next one itself and switches straight to it; g0 is entered
+ * only when there is none at hand, or when something needs the whole scheduler (a stop, timers,
+ * every 61st tick). Rejected: always through g0 as Go does (two switches for one); leaving the saved
+ * context to be awaited by a flag in the G (a spinning M may wait for one that lost its CPU).
+ */
+#include "arch/x86_64/gobuf.h"
+#include "debug/canary.h"
+#include "sched/defer.h"
+#include "sched/gocall.h"
+#include "sched/hot.h"
+#include "sched/rcu.h"
+#include "sched/time.h"
+
+#define TIMER_TICKS	16u	/* how often a busy P looks at the clock for its timers */
+
+struct rt_sched rt_sched;
+
+/* ---- commit of the last switch --------------------------------------------------------------------- */
+
+static rt_noinline void commit_fn(struct rt_m *mp, struct rt_g *gp)
+{
+	rt_park_fn fn = mp->after_fn;
+
+	mp->after_fn = NULL;
+	if (!fn(gp, mp->after_arg))
+		rt_ready(gp);
+}
+
+/* First thing on every context that was switched to. */
+static inline void rt_switched(struct rt_g *self)
+{
+	struct rt_m *mp = rt_getm();
+	struct rt_g *gp = mp->after_g;
+
+	rt_san_enter(&self->san);
+	if (!gp)
+		return;
+	mp->after_g = NULL;
+	if (likely(mp->after_lock)) {
+		struct rt_lock *l = mp->after_lock;
+
+		mp->after_lock = NULL;
+		rt_unlock(l);
+		return;
+	}
+	commit_fn(mp, gp);
+}
+
+/* ---- what is published when a G is carried ------------------------------------------------------------ */
+
+static inline void carry(struct rt_m *mp, struct rt_g *gp)
+{
+	rt_g_set_status(gp, GMP_G_RUNNABLE, GMP_G_RUNNING);
+	rt_store_rlx(&gp->m, mp);
+	gp->h.m_id = mp->id;
+	rt_store_rlx(&gp->h.runs, gp->h.runs + 1);
+	rt_store_rlx(&mp->curg, gp);
+	rt_own_add(&mp->tls->switches, 1);
+	rt_own_add(&mp->slot->switches, 1);
+	rt_publish(mp, gp, gp->h.goid, GMP_G_RUNNING, GMP_M_RUNNING);
+}
+
+static inline void put_down(struct rt_m *mp, struct rt_g *gp)
+{
+	(void)mp;
+	rt_canary_check(gp);
+	rt_store_rlx(&gp->m, NULL);
+	rt_store_rlx(&gp->h.wait_since, rt_coarse_now());
+}
+
+static inline void to_g0(struct rt_m *mp)
+{
+	rt_store_rlx(&mp->curg, NULL);
+	rt_publish_m(mp, GMP_M_SCHED);
+}
+
+/* ---- the next G, when it is near ------------------------------------------------------------------------ */
+
+/* Every TIMER_TICKS schedulings: is a timer due? Also the quiescent state of RCU. */
+static rt_noinline bool tick_work(struct rt_p *pp)
+{
+	uint64_t next = rt_timers_next(pp);
+
+	rcu_quiescent_state();
+	return next && next <= rt_now();
+}
+
+/* Things only g0 can do. */
+static inline bool needs_g0(struct rt_m *mp, struct rt_p *pp, uint64_t tick)
+{
+	if (unlikely(rt_load_rlx(&pp->attention) || mp->lockedg))
+		return true;
+	if (unlikely(tick % TIMER_TICKS == 0) && tick_work(pp))
+		return true;
+	return unlikely(tick % RT_GLOBQ_TICK == 0) &&
+	       (rt_load_rlx(&rt_sched.globq.n) || pp->yieldq.n || rt_load_rlx(&rt_sched.nmtied));
+}
+
+/* Every other time one of those that can only run here: they wait in no queue others see. */
+static inline struct rt_g *pick_queued(struct rt_m *mp, struct rt_p *pp, uint64_t tick)
+{
+	struct rt_g *gp;
+
+	if (unlikely(mp->tied.n) && tick % 2 == 0)
+		return rt_gqueue_pop(&mp->tied);
+	gp = rt_runq_pop(pp);
+	if (!gp && pp->yieldq.n && !rt_load_rlx(&rt_sched.globq.n))
+		gp = rt_yieldq_get(pp, 0);
+	return gp;
+}
+
+/* The next G to run on @pp without entering g0; NULL: g0 must look. */
+static inline struct rt_g *pick(struct rt_m *mp, struct rt_p *pp)
+{
+	uint64_t tick = pp->schedtick;
+	struct rt_g *gp;
+
+	if (needs_g0(mp, pp, tick))
+		return NULL;
+	gp = rt_runnext_take(pp);
+	if (gp) {
+		rt_own_add(&pp->c.runnext_hits, 1);	/* inherits the time slice: no tick */
+	} else {
+		gp = pick_queued(mp, pp, tick);
+		if (!gp)
+			return NULL;
+		rt_store_rlx(&pp->schedtick, tick + 1);
+	}
+	if (unlikely(gp->lockedm || (!gp->sp && !rt_g_bind_stack(pp, gp)))) {
+		mp->picked = gp;	/* another thread's, or no memory: g0 deals with it */
+		return NULL;
+	}
+	rt_own_add(&pp->c.switches, 1);
+	return gp;
+}
+
+/* ---- leaving a G --------------------------------------------------------------------------------------------- */
+
+void rt_switch_g0(struct rt_m *mp, struct rt_g *gp)
+{
+	put_down(mp, gp);
+	to_g0(mp);
+	rt_san_leave(&gp->san, &mp->g0.san, mp->g0.stack_lo, mp->g0.stack_hi);
+	rt_switch(&gp->sp, mp->g0.sp);
+	rt_switched(gp);
+}
+
+void rt_switch_off(struct rt_m *mp, struct rt_g *gp)
+{
+	struct rt_g *next = pick(mp, mp->p);
+
+	if (unlikely(!next)) {
+		rt_switch_g0(mp, gp);
+		return;
+	}
+	if (unlikely(next == gp)) {	/* a yield with nobody else */
+		carry(mp, gp);
+		return;
+	}
+	put_down(mp, gp);
+	carry(mp, next);
+	rt_san_leave(&gp->san, &next->san, next->stack_lo, next->stack_hi);
+	rt_switch(&gp->sp, next->sp);
+	rt_switched(gp);
+}
+
+/* ---- first and last code of a G --------------------------------------------------------------------------------- */
+
+_Noreturn void rt_g_main(void)
+{
+	struct rt_g *gp = rt_getg();
+
+	rt_switched(gp);
+	if (unlikely(gp->h.flags & GMP_GF_PACKED))
+		rt_go_run_pack(gp->arg);
+	else
+		((void (*)(void *))(uintptr_t)gp->h.start_pc)(gp->arg);
+	rt_g_exit();
+}
+
+/* On another stack: the dead G's own may go back to the pool now. */
+static bool bury(struct rt_g *gp, void *arg)
+{
+	(void)arg;
+	rt_san_drop_stack(&gp->san);
+	rt_san_clean_stack(gp->stack_lo, gp->stack_hi);
+	rt_g_free_stack(gp);
+	rt_g_free(rt_getm()->p, gp);
+	return true;
+}
+
+static void end_locked_thread(struct rt_m *mp, struct rt_g *gp)
+{
+	gp->lockedm = NULL;
+	mp->lockedg = NULL;
+	mp->locked_depth = 0;
+	mp->end_thread = true;		/* its state (signal mask, namespaces, ...) is the G's: it goes too */
+}
+
+/* Everything but the switch away. The stack is kept by the P's cache: nobody else takes it from there. */
+static void release_g(struct rt_m *mp, struct rt_p *pp, struct rt_g *gp)
+{
+	rt_canary_check(gp);
+	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_DEAD);
+	rt_store_rlx(&gp->m, NULL);
+	if (!(gp->h.flags & GMP_GF_SYSTEM))
+		rt_sub_ar(&rt_sched.ng, 1);
+	if (unlikely(gp->lockedm))
+		end_locked_thread(mp, gp);
+	if (!RT_SANITIZED && likely(rt_g_cache_stack(pp, gp))) {
+		rt_g_free(pp, gp);
+	} else {
+		mp->after_g = gp;
+		mp->after_fn = bury;
+	}
+}
+
+_Noreturn void rt_g_exit(void)
+{
+	struct rt_g *gp = rt_getg();
+	struct rt_g *next;
+	struct rt_m *mp;
+
+	rt_defers_run(gp);		/* may park */
+	if (unlikely(gp->h.goid == 1))
+		rt_main_done(gp);
+	if (unlikely(gp->labels || gp->h.name))
+		rt_label_ops->drop(gp);
+	mp = rt_getm();
+	release_g(mp, mp->p, gp);
+	next = unlikely(mp->end_thread) ? NULL : pick(mp, mp->p);
+	if (likely(next)) {
+		carry(mp, next);
+		rt_san_leave(NULL, &next->san, next->stack_lo, next->stack_hi);
+		rt_jump(next->sp);
+	}
+	to_g0(mp);
+	rt_san_leave(NULL, &mp->g0.san, mp->g0.stack_lo, mp->g0.stack_hi);
+	rt_jump(mp->g0.sp);
+}
+
+/* ---- g0 -------------------------------------------------------------------------------------------------------------- */
+
+void rt_execute(struct rt_m *mp, struct rt_g *gp)
+{
+	if (unlikely(!gp->sp) && !rt_g_bind_stack(mp->p, gp))
+		rt_throw("out of memory: no stack for a goroutine");
+	rt_own_add(&mp->p->c.switches, 1);
+	carry(mp, gp);
+	rt_san_leave(&mp->g0.san, &gp->san, gp->stack_lo, gp->stack_hi);
+	rt_switch(&mp->g0.sp, gp->sp);
+	rt_switched(&mp->g0);
+}
+
+/* @gp belongs to another M, which waits for it: that one gets our P. */
+static void hand_to_locked(struct rt_m *mp, struct rt_g *gp)
+{
+	rt_m_start_locked(gp->lockedm, rt_p_release(mp));
+}
+
+/* This M may run only its locked G: gives its P away and waits for it. False: to end. */
+static bool wait_for_locked(struct rt_m *mp)
+{
+	if (mp->p)
+		rt_handoff(rt_p_release(mp));
+	return rt_m_stop_locked(mp);
+}
+
+/* The next G for this M, one way or the other. NULL: the M is to end. */
+static struct rt_g *next_for(struct rt_m *mp)
+{
+	for (;;) {
+		struct rt_g *gp;
+
+		if (mp->lockedg)
+			return wait_for_locked(mp) ? mp->lockedg : NULL;
+		gp = rt_find_runnable(mp);
+		if (!gp || !gp->lockedm)
+			return gp;
+		hand_to_locked(mp, gp);
+	}
+}
+
+void rt_schedule(void)
+{
+	struct rt_m *mp = rt_getm();	/* g0 never leaves its thread */
+	struct rt_g *gp;
+
+	while (!mp->end_thread && (gp = next_for(mp)) != NULL)
+		rt_execute(mp, gp);
+	if (mp->spinning) {
+		mp->spinning = false;
+		rt_sub_ar(&rt_sched.nmspinning, 1);
+	}
+	if (mp->p)
+		rt_handoff(rt_p_release(mp));
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rcu.h - liburcu, QSBR flavour: what is read while others change it (allm, allp, ...).
+ *
+ * Every M is a registered reader, online while it runs, offline while it sleeps in the scheduler. A
+ * scheduling point is a quiescent state: nothing read under RCU survives a park. Users of liburcu
+ * (QSBR) in goroutines get the same for free: see Documentation/design.rst.
+ */
+#ifndef RT_RCU_H
+#define RT_RCU_H
+
+#include <errno.h>
+#include "base/sanitize.h"
+#if !defined(_LGPL_SOURCE) && !RT_SANITIZED
+#define _LGPL_SOURCE		/* inline the short ones: allowed to every licence the LGPL fits with */
+#endif
+#include <urcu-qsbr.h>
+
+#include "sched/runtime.h"
+
+/* Set at the first rt_call_rcu(): liburcu then has a thread of its own. */
+extern uint32_t rt_rcu_thread;
+
+/*
+ * All Ps and their number. The number is read first, so the array is at least that long even when
+ * this M has no P and the world is stopped and resized meanwhile. Acquire: pairs with rt_p_resize().
+ */
+static inline struct rt_p **rt_all_ps(uint32_t *n)
+{
+	*n = rt_load_acq(&rt_sched.maxprocs);
+	return rcu_dereference(rt_sched.allp);
+}
+
+static inline void rt_call_rcu(struct rcu_head *head, void (*fn)(struct rcu_head *))
+{
+	rt_store_rlx(&rt_rcu_thread, 1);
+	call_rcu(head, fn);
+}
+
+#endif

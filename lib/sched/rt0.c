@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rt0.c - bring-up and end: gmp_run(). Order, nothing else.
+ *
+ * The end. Main returns: `ending` is set, every P is asked for attention, every sleeper is woken.
+ * Each M leaves rt_schedule() at its next scheduling point, gives up its P and exits; m0 leaves too,
+ * waits for the others and takes everything down. Ms that do not come back in time (a system call
+ * that never ends) are left behind with the stacks they may still use; `gen` keeps them out of a
+ * later run.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "debug/layout.h"
+#include "debug/signal.h"
+#include "gmprt/proc.h"
+#include "os/kern.h"
+#include "sched/env.h"
+#include "sched/hot.h"
+#include "sched/preempt.h"
+#include "sched/rcu.h"
+#include "sched/time.h"
+
+#define END_NS	2000000000ll
+
+/* ---- sleeping without descriptors: until io/ installs epoll ---------------------------------------------- */
+
+static struct rt_note poll_note;
+
+static void note_poll(int64_t delay, struct rt_gqueue *q)
+{
+	(void)q;
+	rt_note_sleep_for(&poll_note, delay);
+	rt_note_clear(&poll_note);
+}
+
+static void note_wake(void)
+{
+	rt_note_wake(&poll_note);
+}
+
+static uint32_t note_waiters(void)
+{
+	return 0;
+}
+
+static const struct rt_netpoll_ops note_ops = {
+	.poll = note_poll, .wake = note_wake, .waiters = note_waiters,
+};
+
+const struct rt_netpoll_ops *rt_netpoll = &note_ops;
+
+void rt_netpoll_set(const struct rt_netpoll_ops *ops)
+{
+	const struct rt_netpoll_ops *old = rt_netpoll;
+
+	rt_store_rel(&rt_netpoll, ops ? ops : &note_ops);
+	rt_smp_mb();
+	old->wake();		/* an M that sleeps in the old one must come over */
+}
+
+/* ---- the main goroutine ------------------------------------------------------------------------------------- */
+
+static bool main_returned;
+
+static void main_entry(void *arg)
+{
+	rt_sched.main_result = rt_sched.main_fn(arg);
+	main_returned = true;
+}
+
+/* Goroutine 1 has ended and its deferred calls have run. After gmp_goexit() the others go on. */
+void rt_main_done(struct rt_g *gp)
+{
+	(void)gp;
+	if (!main_returned)
+		return;
+	rt_store_rel(&rt_sched.ending, 1);
+	rt_smp_mb();
+	rt_attention_all(RT_ATT_STOP);
+	rt_m_wake_all();
+	rt_netpoll->wake();
+}
+
+/* ---- foreign threads ------------------------------------------------------------------------------------------ */
+
+static uint32_t foreigners;	/* threads between enter and leave; atomic, MO-11 */
+
+/* MO-11: count, full fence, read `running`; the end: clear `running`, full fence, read the count. */
+bool rt_ext_enter(void)
+{
+	rt_add_ar(&foreigners, 1);
+	rt_smp_mb();
+	if (rt_load_acq(&rt_sched.running))
+		return true;
+	rt_ext_leave();
+	return false;
+}
+
+void rt_ext_leave(void)
+{
+	rt_sub_ar(&foreigners, 1);
+}
+
+static void expel_foreigners(void)
+{
+	rt_store_rel(&rt_sched.running, false);
+	rt_smp_mb();
+	while (rt_load_acq(&foreigners))
+		sched_yield();
+}
+
+/* ---- bring-up -------------------------------------------------------------------------------------------------- */
+
+static int64_t tls_offset(void)
+{
+	uintptr_t fsbase;
+
+	__asm__("movq %%fs:0, %0" : "=r"(fsbase));
+	return (int64_t)((uintptr_t)&rt_tls - fsbase);
+}
+
+static void attach_kernel(void)
+{
+	struct rt_kern_shared sh = { 0 };
+
+	rt_sched.kern = rt_kern_attach(tls_offset(), (uintptr_t)&gmp_rt_layout, &sh);
+	rt_sched.m_user = sh.m_user;
+	rt_sched.p_shared = sh.p_shared;
+	rt_sched.nr_m_slots = sh.nr_m;
+	rt_sched.nr_p_slots = sh.nr_p;
+}
+
+static void reset_sched(void)
+{
+	uint32_t gen = rt_sched.gen + 1;
+	struct rt_p **allp = rt_sched.allp;
+
+	memset(&rt_sched, 0, sizeof(rt_sched));
+	rt_sched.gen = gen;
+	rt_sched.allp = allp;
+	rt_sched.maxmcount = GMP_MAX_M;
+	rt_sched.coarse_now = rt_now();
+	rt_sched.lastpoll = rt_sched.coarse_now;
+	main_returned = false;
+	rt_world_reset();
+	rt_note_clear(&poll_note);
+}
+
+/* P 0 for m0, the others idle. */
+static void distribute_ps(struct rt_m *m0)
+{
+	rt_lock(&rt_sched.lock);
+	for (uint32_t i = rt_sched.maxprocs; i-- > 0;) {
+		rt_p_unstop(rt_sched.allp[i]);
+		if (i > 0)
+			rt_p_idle_put(rt_sched.allp[i]);
+	}
+	rt_unlock(&rt_sched.lock);
+	rt_p_acquire(m0, rt_sched.allp[0]);
+}
+
+static int bring_up(void *arg)
+{
+	uint32_t n = rt_env_maxprocs(0);
+	int err;
+
+	rt_lock_init_once();
+	rt_signal_init();
+	attach_kernel();
+	err = rt_p_resize(n);
+	if (err)
+		goto err_detach;
+	err = rt_m_init_main();
+	if (err)
+		goto err_ps;
+	distribute_ps(rt_sched.m0);
+	rt_layout_publish(tls_offset());
+	err = rt_spawn_main(main_entry, arg, rt_sched.allp[0]);
+	if (err)
+		goto err_m0;
+	err = rt_preempt_init();
+	if (err)
+		goto err_m0;
+	err = rt_sysmon_start();
+	if (err)
+		goto err_preempt;
+	rt_store_rel(&rt_sched.running, true);
+	return 0;
+
+err_preempt:
+	rt_preempt_fini();
+err_m0:
+	rt_layout_withdraw();
+	rt_p_release(rt_sched.m0);
+	rt_m_end_main();
+err_ps:
+	rt_p_release_all();
+err_detach:
+	rt_kern_detach();
+	rt_signal_fini();
+	return err;
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------------------ */
+
+static void print_stats(void)
+{
+	struct rt_p_counters sum = { 0 };
+	uint64_t reserved, stacks;
+
+	for (uint32_t i = 0; i < rt_sched.maxprocs; i++) {
+		struct rt_p_counters *c = &rt_sched.allp[i]->c;
+
+		sum.switches += c->switches;
+		sum.spawns += c->spawns;
+		sum.steals += c->steals;
+		sum.overflows += c->overflows;
+		sum.handoffs += c->handoffs;
+	}
+	rt_stack_stats(&reserved, &stacks);
+	rt_say("gmprt: kern=%s procs=%u threads=%llu spawned=%llu switches=%llu steals=%llu overflows=%llu "
+	       "handoffs=%llu stacks=%llu\n",
+	       rt_sched.kern->name, rt_sched.maxprocs, (unsigned long long)rt_sched.mcreated,
+	       (unsigned long long)sum.spawns, (unsigned long long)sum.switches,
+	       (unsigned long long)sum.steals, (unsigned long long)sum.overflows,
+	       (unsigned long long)sum.handoffs, (unsigned long long)stacks);
+}
+
+static void tear_down(void)
+{
+	uint32_t left;
+
+	rt_sysmon_stop();
+	expel_foreigners();
+	left = rt_m_wait_others(END_NS);
+	rt_preempt_fini();
+	if (rt_env.stats)
+		print_stats();
+	rt_layout_withdraw();
+	if (rt_netpoll->teardown)
+		rt_netpoll->teardown();
+	rt_m_end_main();
+	rt_p_release_all();
+	if (left == 0) {
+		rt_stack_release_all();
+		rt_g_release_all();
+		rt_kern_detach();
+	}
+	rt_signal_fini();
+}
+
+static void run_m0(void)
+{
+	for (;;) {
+		rt_schedule();
+		if (rt_load_acq(&rt_sched.ending))
+			return;
+		/* Its locked goroutine ended: other threads end then, this one is the program's. */
+		rt_sched.m0->end_thread = false;
+		if (!rt_m_stop_locked(rt_sched.m0))
+			return;
+	}
+}
+
+RT_PUBLIC int gmp_run(int (*main_fn)(void *), void *arg)
+{
+	static uint32_t busy;
+	int err;
+
+	if (!main_fn)
+		return -EINVAL;
+	if (!rt_cas_ar(&busy, 0, 1))
+		return -EBUSY;
+	rt_env_read();
+	reset_sched();
+	rt_sched.main_fn = main_fn;
+	err = bring_up(arg);
+	if (!err) {
+		run_m0();
+		tear_down();
+		err = rt_sched.main_result;
+	}
+	rt_store_rel(&busy, 0);
+	return err;
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * runtime.h - the types of the scheduler: G, M, P, sched. Readable alone; no code that decides.
+ *
+ * Reading order: Documentation/design.rst, this file, proc.c, wakeup.c.
+ *
+ * Status of a G (enum gmp_g_status; legal edges in g.c, drawn in Documentation/design.rst):
+ *   IDLE      being made by its creator, who alone knows it. No stack, or one nobody runs on.
+ *   RUNNABLE  on exactly one run queue (or in the hands of whoever moves it). Its context is saved.
+ *   RUNNING   belongs to the M gp->m, which holds a P. The stack is in use. On no queue.
+ *   SYSCALL   as RUNNING, but the P may be taken away. Touches nothing of the P.
+ *   WAITING   parked: on a wait list whose lock guards it, or referred to by one waker. Whoever
+ *             takes it off that list owns it and must rt_ready() it exactly once.
+ *   PREEMPTED stopped by a signal in user code; tied to its M.
+ *   DEAD      on a free list of a P or of sched; the struct stays, its goid is 0.
+ *
+ * Who may touch a field: "const" after init; "owner" the M that runs it (or, of a P, the M that
+ * holds it); "atomic" with the MO-n of Documentation/memory-model.rst; else the named lock.
+ */
+#ifndef RT_RUNTIME_H
+#define RT_RUNTIME_H
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "base/atomic.h"
+#include "base/sanitize.h"
+#include "base/throw.h"
+#include "gmp_abi.h"
+#include "os/clock.h"
+#include "os/lock.h"
+#include "os/note.h"
+#include "os/stack.h"
+
+#define RT_RUNQ_LEN		256u	/* Go's numbers, all of them */
+#define RT_GLOBQ_TICK		61u
+#define RT_GLOBQ_BATCH_MAX	128u
+#define RT_GFREE_HIGH		64
+#define RT_GFREE_LOW		32
+#define RT_STEAL_TRIES		4
+#define RT_MAX_P		GMP_MAX_P
+#define RT_GOID_BATCH		16u
+#define RT_FORCE_PREEMPT_NS	10000000
+#define RT_STACK_CACHE		64	/* free stacks a P keeps */
+#define RT_G_PER_CHUNK		1024u
+
+struct rt_m;
+struct rt_p;
+struct rt_defer;
+struct rt_sudog;
+struct rt_timers;
+struct rt_labels;
+
+struct rt_g {
+	struct gmp_g_head h;	/* public head; written by the owner, status by rt_g_set_status() */
+
+	void *sp;		/* saved context; NULL: has not run, needs a stack. owner */
+	uintptr_t stack_lo;	/* 0: no stack yet. owner */
+	uintptr_t stack_hi;	/* owner */
+	struct rt_m *m;		/* carries it; atomic for readers, written by that M */
+	struct rt_g *schedlink;	/* next on a queue or free list; guarded by that */
+	void *arg;		/* owner */
+	void *param;		/* what the waker passes; by the waker before rt_ready() */
+	struct rt_m *lockedm;	/* gmp_lock_os_thread(); owner */
+	struct rt_defer *defers;	/* LIFO; owner */
+	struct rt_sudog *waiting;	/* what it waits for, for dumps and select */
+	struct rt_labels *labels;	/* immutable and counted; owner */
+	uint32_t max_stack;	/* wanted size, 0 = the default. const */
+	uint32_t select_done;	/* select: 0 open, 1 won by a waker; atomic */
+	uint16_t nopreempt;	/* depth of gmp_nopreempt_begin(); owner */
+	uint16_t tied;		/* to its M until its next voluntary stop; owner */
+	uint32_t reserved;
+	uint64_t runnable_since;	/* accounting only */
+	struct rt_san san;		/* sanitizer builds only; owner */
+};
+
+rt_static_assert(sizeof(struct rt_g) - sizeof(struct rt_san) <= 192, "G: three cache lines; a parked one costs a page and this");
+
+/* A queue of Gs linked through schedlink. */
+struct rt_gqueue {
+	struct rt_g *head, *tail;
+	uint64_t n;
+};
+
+/*
+ * What the context that is switched to must do for the one that was left, once that is saved:
+ * let go of the lock that guards its wait list, queue it, ... A G may be found by others only then.
+ */
+typedef bool (*rt_park_fn)(struct rt_g *gp, void *arg);	/* false: do not park after all */
+
+struct rt_m {
+	/* owner only: the thread itself */
+	struct gmp_tls *tls;		/* const */
+	struct rt_p *p;			/* held; atomic for readers */
+	struct rt_g *curg;		/* carried; atomic for readers */
+	struct rt_g *after_g;		/* left by the last switch, not yet committed */
+	struct rt_lock *after_lock;	/* ... its lock to release, or */
+	rt_park_fn after_fn;		/* ... its function to call */
+	void *after_arg;
+	struct gmp_m_user *slot;	/* shared with the module, or own_slot. const */
+	uint64_t rng;			/* xorshift state */
+	bool spinning;
+	bool blocked;			/* sleeps on its note; atomic for readers */
+	int32_t locks;			/* runtime locks held (RT_DEBUG) */
+	struct rt_gqueue tied;		/* preempted on this thread, not yet past a scheduling point; owner */
+	bool wants_p;			/* on sched.mtied; sched.lock */
+	bool served;			/* has run a G since it was given its P; owner */
+	struct rt_g *picked;		/* taken off a queue, for g0 to deal with */
+	bool idle;			/* on the idle list; sched.lock */
+	bool end_thread;		/* the thread ends with its goroutine; owner */
+	bool stops_world;		/* between rt_world_stop() and rt_world_start() */
+	struct rt_p *nextp;		/* given by whoever wakes it: before park is woken */
+	struct rt_p *oldp;		/* P it had when it entered a system call */
+	struct rt_g *lockedg;		/* gmp_lock_os_thread() */
+	uint32_t locked_depth;
+
+	uint32_t id;			/* const; lowest free number, also its slot */
+	uint32_t tid;			/* const */
+	uint32_t gen;			/* const; which gmp_run() it belongs to */
+	struct rt_note park;
+	struct rt_m *schedlink;		/* idle list; sched.lock */
+	struct rt_m *alllink;		/* allm; RCU list, written under sched.lock */
+	pthread_t thread;		/* const */
+	sigset_t sigmask;		/* const: of the thread when it became an M */
+	bool created;			/* const: a thread of ours, not m0 */
+	struct rt_g g0;			/* the thread's own stack, where the scheduler runs */
+	struct gmp_m_user own_slot rt_aligned(64);
+} rt_aligned(64);
+
+struct rt_p {
+	/* owner only */
+	int32_t id;			/* const */
+	uint32_t nstacks;		/* owner */
+	struct rt_m *m;			/* holds it; atomic for readers */
+	uint64_t *word;			/* const: its P word (gmp_abi.h), in the shared page if any */
+	uint64_t schedtick;		/* plus one at each scheduling; atomic for sysmon */
+	uint64_t syscalltick;		/* plus one at each system call; atomic for sysmon */
+	uint64_t goid_next, goid_end;	/* cache of goids; owner */
+	struct rt_gqueue yieldq;	/* end of the global queue while there is one P; owner */
+	struct rt_gqueue gfree;		/* dead Gs; owner */
+	struct rt_stack *stacks;	/* free stacks of the default size; owner */
+	struct rt_p *link;		/* idle list; sched.lock */
+
+	/* asks the owner to look at the world at its next scheduling point; atomic */
+	uint32_t attention;		/* RT_ATT_* */
+
+	/* the run queue: MO-4, MO-5, see runq.c */
+	uint32_t runqhead rt_aligned(64);	/* atomic; consumers */
+	uint32_t runqtail rt_aligned(64);	/* atomic; owner */
+	struct rt_g *runnext;			/* atomic */
+	struct rt_g *runq[RT_RUNQ_LEN];		/* atomic slots */
+
+	struct rt_timers *timers;	/* const; sched/time.c */
+
+	/* sysmon's view of this P; sysmon only */
+	uint64_t seen_schedtick, seen_schedwhen;
+	uint64_t seen_syscalltick, seen_syscallwhen;
+	uint64_t timer_schedtick;
+
+	/* counters, written by the owner, read by anyone: rt_own_add() */
+	struct rt_p_counters {
+		uint64_t switches;	/* Gs executed */
+		uint64_t runnext_hits;
+		uint64_t globq_ticks;	/* global queue taken first, every 61st tick */
+		uint64_t globq_batches, globq_got;
+		uint64_t overflows, overflow_gs;
+		uint64_t steals, stolen, stolen_runnext;
+		uint64_t handoffs;	/* Ps taken from system calls */
+		uint64_t preempts;
+		uint64_t spawns, gfree_hits, stack_hits;
+		uint64_t parks, readies;
+	} c rt_aligned(64);
+
+	uint64_t own_word rt_aligned(64);
+} rt_aligned(64);
+
+#define RT_ATT_PREEMPT	1u	/* has run 10 ms: do not let runnext inherit the slice */
+#define RT_ATT_STOP	2u	/* stop-the-world, or the end of gmp_run() */
+#define RT_ATT_TIMER	4u	/* a timer of this P is due */
+
+struct rt_sched {
+	/* read on every scheduling, written rarely */
+	uint32_t maxprocs;		/* number of Ps; changed with the world stopped */
+	bool single;			/* maxprocs == 1: nobody steals, plain accesses suffice */
+	bool running;			/* gmp_run() runs; atomic */
+	uint32_t gcwaiting;		/* the world is to stop; atomic */
+	uint32_t ending;		/* main has returned; atomic */
+	struct rt_p **allp;		/* RCU-protected array of maxprocs (or more) Ps */
+	struct rt_m *allm;		/* RCU-protected list */
+	uint64_t coarse_now;		/* a recent rt_now(); atomic, any writer */
+
+	struct rt_lock lock rt_aligned(64);	/* rank SCHED */
+	struct rt_gqueue globq;		/* lock; n atomic for readers */
+	struct rt_gqueue gfree;		/* lock; n atomic for readers */
+	struct rt_m *midle;		/* lock */
+	uint32_t nmidle;		/* lock; atomic for readers */
+	uint32_t nmidlelocked;		/* lock */
+	struct rt_m *mtied, *mtied_tail;	/* lock; Ms that sleep without a P, with tied Gs */
+	uint32_t nmtied;		/* lock; atomic for readers */
+	uint32_t mcount;		/* lock; Ms in being, sysmon not counted */
+	uint64_t mcreated;		/* lock; Ms ever made */
+	struct rt_m *mdead;		/* lock; ended threads to be joined, by schedlink */
+	uint64_t mids[(GMP_MAX_M + 63) / 64];	/* lock; numbers in use */
+	uint32_t maxmcount;		/* 10000 */
+	struct rt_p *pidle;		/* lock */
+	uint32_t npidle rt_aligned(64);	/* lock; atomic for readers, MO-6 */
+	uint32_t nmspinning;		/* atomic, MO-6 */
+	uint64_t lastpoll;		/* 0 = somebody sleeps in the poll; atomic */
+	uint64_t poll_until;		/* when that sleep ends, 0 = no limit; atomic */
+	uint64_t goidgen;		/* last goid given to a P's cache; atomic */
+	int64_t ng;			/* Gs neither dead nor system; atomic */
+	uint32_t nsyscall;		/* declared system calls in progress: no deadlock report; atomic */
+
+	uint32_t external;		/* sources of wake-ups outside the runtime (signals); atomic */
+
+	uint32_t stopwait;		/* lock; Ps still to stop */
+	struct rt_note stopnote;
+	uint32_t sysmonwait;		/* lock; atomic for readers */
+	struct rt_note sysmonnote;
+
+	uint32_t gen;			/* plus one at each gmp_run() */
+	struct rt_m *m0;
+	struct rt_g *main_g;
+	int (*main_fn)(void *);
+	int main_result;
+	const struct rt_kern_ops *kern;	/* const while running */
+	struct gmp_m_user *m_user;	/* shared slots, or NULL */
+	struct gmp_p_shared *p_shared;	/* shared P words, or NULL */
+	uint32_t nr_m_slots, nr_p_slots;
+};
+
+extern struct rt_sched rt_sched;
+
+/* ---- the current M and G --------------------------------------------------------------- */
+
+extern __thread struct gmp_tls rt_tls __attribute__((tls_model("initial-exec")));
+
+/*
+ * Opaque to the optimizer and read again after each park: a G may resume on another thread, and
+ * compilers fetch the address of a thread-local once for uses before and after a call.
+ */
+#define RT_TLS_READ(type, field)						\
+	({									\
+		type rt_v_;							\
+		__asm__ __volatile__("movq rt_tls@gottpoff(%%rip), %0\n\t"	\
+				     "movq %%fs:%c1(%0), %0"			\
+				     : "=&r"(rt_v_)				\
+				     : "i"(offsetof(struct gmp_tls, field)));	\
+		rt_v_;								\
+	})
+
+/* The M of this thread, NULL on a thread that is none. */
+static inline struct rt_m *rt_getm(void)
+{
+	return RT_TLS_READ(struct rt_m *, m);
+}
+
+/* The running G; NULL in the scheduler and outside of it. */
+static inline struct rt_g *rt_getg(void)
+{
+	return RT_TLS_READ(struct rt_g *, g);
+}
+
+static inline uint32_t rt_rand(struct rt_m *mp)
+{
+	uint64_t x = mp->rng;	/* xorshift64* */
+
+	x ^= x >> 12;
+	x ^= x << 25;
+	x ^= x >> 27;
+	mp->rng = x;
+	return (uint32_t)((x * 0x2545f4914f6cdd1dull) >> 32);
+}
+
+static inline uint64_t rt_coarse_now(void)
+{
+	return rt_load_rlx(&rt_sched.coarse_now);
+}
+
+/* ---- queues ---------------------------------------------------------------------------- */
+
+static inline void rt_gqueue_push(struct rt_gqueue *q, struct rt_g *gp)
+{
+	gp->schedlink = NULL;
+	if (q->tail)
+		q->tail->schedlink = gp;
+	else
+		q->head = gp;
+	q->tail = gp;
+	rt_store_rlx(&q->n, q->n + 1);
+}
+
+static inline void rt_gqueue_push_front(struct rt_gqueue *q, struct rt_g *gp)
+{
+	gp->schedlink = q->head;
+	q->head = gp;
+	if (!q->tail)
+		q->tail = gp;
+	rt_store_rlx(&q->n, q->n + 1);
+}
+
+static inline struct rt_g *rt_gqueue_pop(struct rt_gqueue *q)
+{
+	struct rt_g *gp = q->head;
+
+	if (gp) {
+		q->head = gp->schedlink;
+		if (!q->head)
+			q->tail = NULL;
+		rt_store_rlx(&q->n, q->n - 1);
+	}
+	return gp;
+}
+
+static inline void rt_gqueue_append(struct rt_gqueue *q, struct rt_gqueue *batch)
+{
+	if (!batch->head)
+		return;
+	if (q->tail)
+		q->tail->schedlink = batch->head;
+	else
+		q->head = batch->head;
+	q->tail = batch->tail;
+	rt_store_rlx(&q->n, q->n + batch->n);
+	*batch = (struct rt_gqueue){ 0 };
+}
+
+#endif

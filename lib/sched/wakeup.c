@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wakeup.c - park and ready; whom to wake.
+ *
+ * Owns:       the edges RUNNING -> WAITING -> RUNNABLE and RUNNING -> RUNNABLE (yield).
+ * Not here:   the queues (runq.c), the switch (proc.c), the sleeper's half of MO-6 (find.c).
+ *
+ * MO-6. Work must not lie in a queue while a P is idle and nobody looks for it.
+ *
+ *   submitter (here)                      last spinning M (find.c)
+ *   S1 queue the work                     T1 nmspinning--, its P on the idle list
+ *   S2 full fence                         T2 full fence
+ *   S3 read npidle, nmspinning            T3 look at all queues again
+ *
+ * Either S3 sees an idle P and no spinner, and starts one, or T3 sees the work. Only the first of
+ * many submitters starts an M: that one, when it finds work, starts the next (rt_wakep() in find.c).
+ * With one P there is no other P to wake and no fence to pay: its owner is the submitter, or the
+ * submitter has no P and goes through sched.lock.
+ */
+#include "sched/hot.h"
+
+struct rt_g *rt_may_park(void)
+{
+	struct rt_m *mp = rt_getm();
+
+	if (!mp || !mp->p)
+		return NULL;
+	return rt_getg();
+}
+
+static inline struct rt_g *begin_park(struct rt_m **mpp, enum gmp_wait_reason why)
+{
+	struct rt_m *mp = rt_getm();
+	struct rt_g *gp = rt_getg();
+
+	if (unlikely(!mp || !gp))
+		rt_throw("park outside of a goroutine");
+	if (unlikely(mp->stops_world))
+		rt_throw("park while the world is stopped");
+	gp->h.wait_reason = (uint16_t)why;
+	gp->tied = 0;
+	rt_own_add(&mp->p->c.parks, 1);
+	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_WAITING);
+	mp->after_g = gp;
+	*mpp = mp;
+	return gp;
+}
+
+void rt_park(rt_park_fn fn, void *arg, enum gmp_wait_reason why)
+{
+	struct rt_m *mp;
+	struct rt_g *gp = begin_park(&mp, why);
+
+	mp->after_fn = fn;
+	mp->after_arg = arg;
+	rt_switch_off(mp, gp);
+}
+
+void rt_park_unlock(struct rt_lock *l, enum gmp_wait_reason why)
+{
+	struct rt_m *mp;
+	struct rt_g *gp = begin_park(&mp, why);
+
+	mp->after_lock = l;
+	rt_switch_off(mp, gp);
+}
+
+/* ---- ready ------------------------------------------------------------------------------------------ */
+
+/* No P of our own: through the global queue. */
+static rt_noinline void ready_remote(struct rt_g *gp)
+{
+	struct rt_gqueue q = { 0 };
+
+	rt_gqueue_push(&q, gp);
+	rt_inject(&q);
+}
+
+void rt_ready(struct rt_g *gp)
+{
+	struct rt_m *mp = rt_getm();
+	struct rt_p *pp = mp ? mp->p : NULL;
+
+	rt_g_set_status(gp, GMP_G_WAITING, GMP_G_RUNNABLE);
+	if (unlikely(!pp)) {
+		ready_remote(gp);
+		return;
+	}
+	rt_own_add(&pp->c.readies, 1);
+	rt_runq_push_next(pp, gp);
+	rt_wake_after_put();
+}
+
+void rt_ready_list(struct rt_gqueue *q)
+{
+	for (struct rt_g *gp = q->head; gp; gp = gp->schedlink)
+		rt_g_set_status(gp, GMP_G_WAITING, GMP_G_RUNNABLE);
+	rt_inject(q);
+}
+
+/* As many Ms as there is work for, and Ps. */
+static void start_idle(uint64_t n)
+{
+	for (; n > 0 && rt_load_acq(&rt_sched.npidle) != 0; n--)
+		rt_m_start(NULL, false);
+}
+
+/*
+ * RUNNABLE Gs from anywhere: as many as there are idle Ps go to the global queue, each of which is
+ * started; the rest to our own ring, if we have a P (Go's injectglist).
+ */
+void rt_inject(struct rt_gqueue *q)
+{
+	struct rt_m *mp = rt_getm();
+	struct rt_p *pp = mp ? mp->p : NULL;
+	struct rt_gqueue glob = { 0 };
+	uint64_t n;
+
+	if (!q->head)
+		return;
+	if (!pp) {
+		n = q->n;
+		rt_lock(&rt_sched.lock);
+		rt_globq_put_batch(q);
+		rt_unlock(&rt_sched.lock);
+		rt_smp_mb();			/* MO-6: S2 */
+		start_idle(n);
+		return;
+	}
+	for (n = rt_load_acq(&rt_sched.npidle); glob.n < n && q->head;)
+		rt_gqueue_push(&glob, rt_gqueue_pop(q));
+	n = glob.n;
+	if (n) {
+		rt_lock(&rt_sched.lock);
+		rt_yieldq_flush(pp);
+		rt_globq_put_batch(&glob);
+		rt_unlock(&rt_sched.lock);
+		start_idle(n);
+	}
+	if (q->head) {
+		rt_runq_put_batch(pp, q);
+		rt_wake_after_put();
+	}
+}
+
+void rt_wakep(void)
+{
+	if (rt_load_rlx(&rt_sched.nmspinning) != 0 || !rt_cas_ar(&rt_sched.nmspinning, 0, 1))
+		return;
+	rt_m_start(NULL, true);
+}
+
+/* ---- yield ---------------------------------------------------------------------------------------------- */
+
+static bool yield_commit(struct rt_g *gp, void *arg)
+{
+	struct rt_p *pp = rt_getm()->p;
+
+	(void)arg;
+	rt_lock(&rt_sched.lock);
+	if (pp)
+		rt_yieldq_flush(pp);
+	rt_globq_put(gp);
+	rt_unlock(&rt_sched.lock);
+	if (!rt_sched.single)
+		rt_wake_after_put();
+	return true;
+}
+
+void rt_yield(void)
+{
+	struct rt_m *mp = rt_getm();
+	struct rt_g *gp = rt_getg();
+
+	gp->tied = 0;
+	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_RUNNABLE);
+	if (likely(rt_sched.single && !gp->lockedm)) {
+		/* Only this P can run it, and this M has the P: it may be queued before it is saved. */
+		rt_gqueue_push(&mp->p->yieldq, gp);
+	} else {
+		mp->after_g = gp;
+		mp->after_fn = yield_commit;
+	}
+	rt_switch_off(mp, gp);
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * traceback_test.c - what a dying program prints: fatal errors, SIGQUIT, GMP_TRACEBACK.
+ *
+ * Go's runtime/crash_test.go    here
+ *   TestCrashHandler            fatal_error
+ *   TestRecursivePanic          two_die_at_once
+ *   runtime/crash_unix_test.go
+ *   TestSignalM, SIGQUIT        sigquit, sigquit_of_the_program
+ */
+#include <gmprt.h>
+#include <pthread.h>
+#include <sys/resource.h>
+
+#include "death_util.h"
+
+static struct gmp_chan *never;
+static struct gmp_mutex mutex;
+
+static void waiter(void *arg)
+{
+	int v;
+
+	(void)arg;
+	gmp_chan_recv(never, &v);
+	__asm__ volatile("");
+}
+
+static void set_up(void)
+{
+	never = gmp_chan_make(sizeof(int), 0);
+	gmp_go(waiter, NULL);
+	settle(1);
+}
+
+static __attribute__((noinline)) void misuse(void)
+{
+	gmp_mutex_unlock(&mutex);
+	__asm__ volatile("");
+}
+
+static int fatal_main(void *arg)
+{
+	(void)arg;
+	set_up();
+	misuse();
+	return 0;
+}
+
+static void run_fatal(void *level)
+{
+	if (level)
+		setenv("GMP_TRACEBACK", level, 1);
+	_exit(gmp_run(fatal_main, NULL));
+}
+
+PTEST(fatal_error)
+{
+	struct death d = die(run_fatal, NULL);
+
+	EXITED(d, 2);
+	CHECK(strstr(d.text, "fatal error: sync: unlock of unlocked mutex\n\ngoroutine 1 [running]:") == d.text);
+	LIKE(d, "^misuse\\(\\.\\.\\.\\)$");
+	LIKE(d, "^fatal_main\\(\\.\\.\\.\\)$");
+	LIKE(d, "^goroutine [0-9]+ \\[chan receive\\]:$");
+	LIKE(d, "^waiter\\(\\.\\.\\.\\)$");
+	LACKS(d, "rt_throw");
+}
+
+/* ---- GMP_TRACEBACK ----------------------------------------------------------------------------------- */
+
+TEST(traceback_none)
+{
+	struct death d = die(run_fatal, "none");
+
+	EXITED(d, 2);
+	CHECK_EQ(strcmp(d.text, "fatal error: sync: unlock of unlocked mutex\n\n"), 0);
+}
+
+TEST(traceback_single)
+{
+	struct death d = die(run_fatal, "single");
+
+	EXITED(d, 2);
+	LIKE(d, "^misuse\\(");
+	CHECK_EQ(count(d.text, "goroutine "), 1);
+}
+
+TEST(traceback_system)
+{
+	struct death d = die(run_fatal, "system");
+
+	EXITED(d, 2);
+	LIKE(d, "^rt_throw\\(");
+	LIKE(d, "^rt_g_main\\(");
+	LIKE(d, "^waiter\\(");
+}
+
+static void run_crash(void *level)
+{
+	struct rlimit none = { 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+	run_fatal(level);
+}
+
+TEST(traceback_crash)
+{
+	struct death d = die(run_crash, "crash");
+
+	KILLED(d, SIGABRT);
+	LIKE(d, "^rt_throw\\(");
+	LIKE(d, "^waiter\\(");
+}
+
+/* ---- not on a goroutine's stack, and several at once ----------------------------------------------------- */
+
+static int all_wait(void *arg)
+{
+	(void)arg;
+	set_up();
+	waiter(NULL);
+	return 0;
+}
+
+static void run_all_wait(void *arg)
+{
+	(void)arg;
+	_exit(gmp_run(all_wait, NULL));
+}
+
+PTEST(fatal_error_of_the_scheduler)
+{
+	struct death d = die(run_all_wait, NULL);
+
+	EXITED(d, 2);
+	HAS(d, "fatal error: all goroutines are asleep - deadlock!\n\nruntime stack:\n");
+	LIKE(d, "^rt_checkdead\\(");
+	LIKE(d, "^goroutine 1 \\[chan receive\\]:$");
+	LIKE(d, "^all_wait\\(");
+}
+
+static volatile int go;
+
+static void dies_too(void *arg)
+{
+	(void)arg;
+	while (!go)
+		;
+	misuse();
+}
+
+static int many_die(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 3; i++)
+		gmp_go(dies_too, NULL);
+	gmp_sleep(10000000);
+	go = 1;
+	misuse();
+	return 0;
+}
+
+static void run_many_die(void *arg)
+{
+	(void)arg;
+	_exit(gmp_run(many_die, NULL));
+}
+
+PTEST(two_die_at_once)
+{
+	struct death d = die(run_many_die, NULL);
+
+	EXITED(d, 2);
+	CHECK_EQ(count(d.text, "fatal error: "), 1);
+	CHECK_EQ(count(d.text, "goroutine 1 ["), 1);
+}
+
+/* ---- SIGQUIT ------------------------------------------------------------------------------------------------ */
+
+static __attribute__((noinline)) void compute(void)
+{
+	for (;;)
+		__asm__ volatile("");
+}
+
+static int quits_itself(void *arg)
+{
+	(void)arg;
+	set_up();
+	kill(getpid(), SIGQUIT);
+	compute();
+	return 0;
+}
+
+static void run_quit(void *arg)
+{
+	(void)arg;
+	signal(SIGQUIT, SIG_DFL);	/* shells ignore it in what they start in the background */
+	_exit(gmp_run(quits_itself, NULL));
+}
+
+PTEST(sigquit)
+{
+	struct death d = die(run_quit, NULL);
+
+	EXITED(d, 2);
+	LIKE(d, "^SIGQUIT: quit$");
+	LIKE(d, "^PC=0x[0-9a-f]+ m=-?[0-9]+ sigcode=0$");
+	LIKE(d, "^goroutine 1 \\[running\\]:");
+	LIKE(d, "^quits_itself\\(");
+	LIKE(d, "^goroutine [0-9]+ \\[chan receive\\]:$");
+	LIKE(d, "^waiter\\(");
+}
+
+/* Everybody is asleep, in a poll that has no end. */
+static int quit_asleep(void *arg)
+{
+	int64_t ns = (intptr_t)arg;
+
+	set_up();
+	if (fork() == 0) {
+		usleep(100000);
+		kill(getppid(), SIGQUIT);
+		_exit(0);
+	}
+	gmp_sleep(ns);
+	return 0;
+}
+
+static void run_quit_asleep(void *arg)
+{
+	(void)arg;
+	signal(SIGQUIT, SIG_DFL);
+	_exit(gmp_run(quit_asleep, (void *)(intptr_t)20000000000ll));
+}
+
+PTEST(sigquit_while_asleep)
+{
+	struct death d = die(run_quit_asleep, NULL);
+
+	EXITED(d, 2);
+	LIKE(d, "^goroutine 1 \\[sleep\\]:$");
+	LIKE(d, "^gmp_sleep\\(");
+	LIKE(d, "^quit_asleep\\(");
+}
+
+static volatile sig_atomic_t got;
+
+static void on_quit(int sig)
+{
+	got = sig;
+}
+
+static int quit_main(void *arg)
+{
+	(void)arg;
+	raise(SIGQUIT);
+	return got;
+}
+
+TEST(sigquit_of_the_program)
+{
+	struct sigaction sa;
+
+	signal(SIGQUIT, on_quit);
+	CHECK_EQ(gmp_run(quit_main, NULL), SIGQUIT);
+	signal(SIGQUIT, SIG_IGN);
+	got = 0;
+	CHECK_EQ(gmp_run(quit_main, NULL), 0);
+	signal(SIGQUIT, SIG_DFL);
+	CHECK_EQ(sigaction(SIGQUIT, NULL, &sa), 0);
+	CHECK(sa.sa_handler == SIG_DFL);
+}
+
+static int handler_is_ours(void *arg)
+{
+	struct sigaction sa;
+
+	(void)arg;
+	sigaction(SIGQUIT, NULL, &sa);
+	return sa.sa_handler != SIG_DFL;
+}
+
+TEST(signals_are_given_back)
+{
+	struct sigaction before, segv, quit;
+
+	signal(SIGQUIT, SIG_DFL);
+	sigaction(SIGSEGV, NULL, &before);
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(gmp_run(handler_is_ours, NULL), 1);
+		sigaction(SIGSEGV, NULL, &segv);
+		sigaction(SIGQUIT, NULL, &quit);
+		CHECK(segv.sa_handler == before.sa_handler && quit.sa_handler == SIG_DFL);
+	}
+}
+
+static int takes_signals(void *arg)
+{
+	(void)arg;
+	signal(SIGSEGV, on_quit);
+	signal(SIGQUIT, on_quit);
+	return 0;
+}
+
+/* What the program installs meanwhile is not taken away at the end. */
+TEST(later_handlers_stay)
+{
+	struct sigaction segv, quit;
+
+	CHECK_EQ(gmp_run(takes_signals, NULL), 0);
+	sigaction(SIGSEGV, NULL, &segv);
+	sigaction(SIGQUIT, NULL, &quit);
+	CHECK(segv.sa_handler == on_quit && quit.sa_handler == on_quit);
+}

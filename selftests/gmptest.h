@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gmptest.h - the tests' frame: TAP out, one child process a test.
+ *
+ *   TEST(name) { ... }            plain code
+ *   GTEST(name) { ... }           runs as goroutine 1; once each with GMP_MAXPROCS 1, 2 and 4
+ *   CHECK(c)  CHECK_EQ(a, b)      a failure is told with both values and ends the test
+ *   SKIP("reason")                counted and named by the runner
+ *   DEATH(statement, "text")      the statement must end a child with status 2, "text" on its stderr
+ *   gmptest_seed()                printed once; GMP_SEED=n repeats it
+ *
+ * A test that crashes, hangs (60 s; GMPTEST_TIMEOUT) or leaves by exit() fails alone. Arguments of the
+ * program choose tests by a part of their name.
+ */
+#ifndef GMPTEST_H
+#define GMPTEST_H
+
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+struct gmptest {
+	const char *name;
+	void (*fn)(void);
+	int goroutine;
+	struct gmptest *next;
+};
+
+static struct gmptest *gmptest_all, **gmptest_tail = &gmptest_all;
+
+/* How a child says what became of the test. */
+enum { GMPTEST_OK = 0, GMPTEST_FAILED = 1, GMPTEST_SKIPPED = 4, GMPTEST_UNFINISHED = 9 };
+
+#define GMPTEST_DEFINE_(id, in_goroutine) \
+	static void gmptest_##id(void); \
+	static struct gmptest gmptest_s_##id = { #id, gmptest_##id, in_goroutine, NULL }; \
+	__attribute__((constructor)) static void gmptest_c_##id(void) \
+	{ \
+		*gmptest_tail = &gmptest_s_##id; \
+		gmptest_tail = &gmptest_s_##id.next; \
+	} \
+	static void gmptest_##id(void)
+
+#define TEST(id)	GMPTEST_DEFINE_(id, 0)
+#ifdef GMPRT_H
+#define GTEST(id)	GMPTEST_DEFINE_(id, 1)
+#endif
+
+#define GMPTEST_FAIL_(...) \
+	do { \
+		fprintf(stdout, "# %s:%d: ", __FILE__, __LINE__); \
+		fprintf(stdout, __VA_ARGS__); \
+		fputc('\n', stdout); \
+		fflush(stdout); \
+		_exit(GMPTEST_FAILED); \
+	} while (0)
+
+#define CHECK(c) \
+	do { \
+		if (!(c)) \
+			GMPTEST_FAIL_("not so: %s", #c); \
+	} while (0)
+
+#define CHECK_EQ(a, b) \
+	do { \
+		long long gmptest_a_ = (long long)(a), gmptest_b_ = (long long)(b); \
+		if (gmptest_a_ != gmptest_b_) \
+			GMPTEST_FAIL_("%s is %lld, %s is %lld", #a, gmptest_a_, #b, gmptest_b_); \
+	} while (0)
+
+#define SKIP(why) \
+	do { \
+		printf("#skip %s\n", why); \
+		fflush(stdout); \
+		_exit(GMPTEST_SKIPPED); \
+	} while (0)
+
+/* The child of DEATH: what it wrote to stderr is in @text, its wait status is returned. */
+static inline int gmptest_collect(int fd, pid_t pid, char *text, size_t n)
+{
+	size_t have = 0;
+	int status;
+
+	for (;;) {
+		char sink[512];
+		ssize_t got = have < n - 1 ? read(fd, text + have, n - 1 - have)
+					   : read(fd, sink, sizeof(sink));
+
+		if (got <= 0)
+			break;
+		if (have < n - 1)
+			have += (size_t)got;
+	}
+	text[have] = 0;
+	close(fd);
+	if (waitpid(pid, &status, 0) < 0)
+		return -1;
+	return status;
+}
+
+#define DEATH(statement, want) \
+	do { \
+		char gmptest_text_[65536]; \
+		int gmptest_fd_[2], gmptest_st_; \
+		pid_t gmptest_pid_; \
+		CHECK(pipe(gmptest_fd_) == 0); \
+		fflush(stdout); \
+		gmptest_pid_ = fork(); \
+		CHECK(gmptest_pid_ >= 0); \
+		if (gmptest_pid_ == 0) { \
+			dup2(gmptest_fd_[1], 2); \
+			close(gmptest_fd_[0]); \
+			close(gmptest_fd_[1]); \
+			alarm(30); \
+			statement; \
+			_exit(99); \
+		} \
+		close(gmptest_fd_[1]); \
+		gmptest_st_ = gmptest_collect(gmptest_fd_[0], gmptest_pid_, gmptest_text_, \
+					      sizeof(gmptest_text_)); \
+		if (!WIFEXITED(gmptest_st_) || WEXITSTATUS(gmptest_st_) != 2) \
+			GMPTEST_FAIL_("wait status %#x, wanted exit 2; stderr: %s", gmptest_st_, \
+				      gmptest_text_); \
+		if (!strstr(gmptest_text_, want)) \
+			GMPTEST_FAIL_("stderr lacks \"%s\": %s", want, gmptest_text_); \
+	} while (0)
+
+static inline uint64_t gmptest_seed(void)
+{
+	static uint64_t seed;
+	const char *s = getenv("GMP_SEED");
+	struct timespec ts;
+
+	if (seed)
+		return seed;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	seed = s ? strtoull(s, NULL, 0) : ((uint64_t)ts.tv_nsec << 20) ^ (uint64_t)getpid();
+	if (!seed)
+		seed = 1;
+	printf("# GMP_SEED=%llu\n", (unsigned long long)seed);
+	return seed;
+}
+
+/* xorshift64*: a stream of its own for each state. */
+static inline uint32_t gmptest_rand(uint64_t *state)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return (uint32_t)((*state * 0x2545f4914f6cdd1dull) >> 32);
+}
+
+#ifdef GMPRT_H
+static int gmptest_main_g(void *arg)
+{
+	((struct gmptest *)arg)->fn();
+	return GMPTEST_OK;
+}
+#endif
+
+static inline void gmptest_child(struct gmptest *t)
+{
+	const char *limit = getenv("GMPTEST_TIMEOUT");
+
+	alarm(limit ? (unsigned int)atoi(limit) : 60);
+#ifdef GMPRT_H
+	if (t->goroutine)
+		_exit(gmp_run(gmptest_main_g, t) == GMPTEST_OK ? GMPTEST_OK : GMPTEST_UNFINISHED);
+#endif
+	t->fn();
+	fflush(stdout);
+	_exit(GMPTEST_OK);
+}
+
+/* Runs one test in a child; passes its output on, looking for the reason of a skip. */
+static inline int gmptest_run(struct gmptest *t, char *why, size_t n)
+{
+	int fd[2], status;
+	pid_t pid;
+	FILE *f;
+	char line[1024];
+
+	fflush(stdout);
+	if (pipe(fd) < 0)
+		return -1;
+	pid = fork();
+	if (pid < 0)
+		return -1;
+	if (pid == 0) {
+		dup2(fd[1], 1);
+		close(fd[0]);
+		close(fd[1]);
+		setvbuf(stdout, NULL, _IOLBF, 0);
+		gmptest_child(t);
+	}
+	close(fd[1]);
+	f = fdopen(fd[0], "r");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, "#skip ", 6) == 0)
+			snprintf(why, n, "%.*s", (int)strcspn(line + 6, "\n"), line + 6);
+		else
+			printf("%s%s", line[0] == '#' ? "" : "# ", line);
+	}
+	if (f)
+		fclose(f);
+	return waitpid(pid, &status, 0) == pid ? status : -1;
+}
+
+static inline int gmptest_report(struct gmptest *t, int nr, const char *procs)
+{
+	char why[512] = "";
+	int status = gmptest_run(t, why, sizeof(why));
+	const char *sep = *procs ? " P=" : "";
+
+	if (WIFEXITED(status) && WEXITSTATUS(status) == GMPTEST_OK) {
+		printf("ok %d - %s%s%s\n", nr, t->name, sep, procs);
+		return 0;
+	}
+	if (WIFEXITED(status) && WEXITSTATUS(status) == GMPTEST_SKIPPED) {
+		printf("ok %d - %s%s%s # SKIP %s\n", nr, t->name, sep, procs, why);
+		return 0;
+	}
+	if (WIFSIGNALED(status))
+		printf("# killed by signal %d (%s)\n", WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		printf("# exit status %d\n", WEXITSTATUS(status));
+	printf("not ok %d - %s%s%s\n", nr, t->name, sep, procs);
+	return 1;
+}
+
+static inline int gmptest_wanted(struct gmptest *t, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strstr(t->name, argv[i]))
+			return 1;
+	}
+	return argc < 2;
+}
+
+int main(int argc, char **argv)
+{
+	static const char *const procs[] = { "1", "2", "4" };
+	const char *only = getenv("GMPTEST_PROCS");
+	int plan = 0, nr = 0, failed = 0;
+
+	/* A shell's background job has these ignored, and would pass that on to what is tested. */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGQUIT, SIG_DFL);
+	signal(SIGPIPE, SIG_DFL);
+	for (struct gmptest *t = gmptest_all; t; t = t->next) {
+		if (gmptest_wanted(t, argc, argv))
+			plan += t->goroutine && !only ? 3 : 1;
+	}
+	printf("TAP version 13\n1..%d\n", plan);
+	for (struct gmptest *t = gmptest_all; t; t = t->next) {
+		if (!gmptest_wanted(t, argc, argv))
+			continue;
+		for (int i = 0; i < (t->goroutine && !only ? 3 : 1); i++) {
+			const char *p = t->goroutine ? (only ? only : procs[i]) : "";
+
+			if (*p)
+				setenv("GMP_MAXPROCS", p, 1);
+			failed += gmptest_report(t, ++nr, p);
+		}
+	}
+	return failed ? 1 : 0;
+}
+
+#endif

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# kmod.mk - the tests of gmp.ko: what there is and how it is built. Include it, or run it on its own:
+#
+#   make -f selftests/kmod/kmod.mk O=build kmod-tests
+#
+# In:  O (build folder), CC, CFLAGS, V; from the top of the tree or anywhere.
+# Out: KMOD_TESTS, the programs; the target kmod-tests builds them. They run in a guest, as root, with
+#      the module loaded, and leave it loaded.
+#
+# kselftest.h and kselftest_harness.h are taken from Debian's linux-source-6.1, never copied into the
+# tree: unpacked once (some ten seconds) and kept in $(O)/kselftest.
+
+kmod_tests_dir := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
+O ?= $(abspath $(kmod_tests_dir)/../../build)
+CC ?= gcc
+CFLAGS ?= -O2 -g
+KSELFTEST_SOURCE ?= /usr/src/linux-source-6.1.tar.xz
+V ?= 0
+kmod_say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(patsubst $(O)/%,%,$@);)
+
+KMOD_TEST_NAMES := dev_test lifetime_test proc_test trace_test stress_test rmmod_test
+KMOD_TESTS := $(addprefix $(O)/selftests/kmod/,$(KMOD_TEST_NAMES))
+
+kselftest_headers := $(addprefix $(O)/kselftest/,kselftest.h kselftest_harness.h)
+
+kmod-tests: $(KMOD_TESTS)
+
+$(O)/kselftest/.unpacked: $(KSELFTEST_SOURCE)
+	$(call kmod_say,UNPACK)mkdir -p $(@D) && tar -C $(@D) --strip-components=4 -xf $< \
+		linux-source-6.1/tools/testing/selftests/kselftest.h \
+		linux-source-6.1/tools/testing/selftests/kselftest_harness.h && touch $@
+
+$(kselftest_headers): $(O)/kselftest/.unpacked
+
+$(KMOD_TESTS): $(O)/selftests/kmod/%: $(kmod_tests_dir)/%.c $(kmod_tests_dir)/gmp_kmod.h $(kmod_tests_dir)/kmod_harness.h \
+		$(kmod_tests_dir)/../../kmod/uapi/gmp_abi.h $(kselftest_headers)
+	$(call kmod_say,CC)mkdir -p $(@D) && $(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) \
+		-I$(kmod_tests_dir)/../../kmod/uapi -isystem $(O)/kselftest -o $@ $< -pthread
+
+.PHONY: kmod-tests
