@@ -36,7 +36,8 @@ stop()
 	return 0
 } 2>/dev/null
 
-# eventually COMMAND...: it may fail a few times: a busy machine may give a thread no CPU for a while
+# eventually COMMAND...: it may fail a few times: a busy machine may give a thread no CPU for a while,
+# and a goroutine that is being preempted is on no M in one picture out of thousands
 eventually()
 {
 	local i
@@ -250,6 +251,7 @@ ends_with_process()
 {
 	local ps
 	start "$bin/fakert"
+	: >"$tmp/table"	# an earlier case's is not what is waited for below
 	"$gmp" ps -p "$pid" -i 0.1 >"$tmp/table" 2>"$tmp/stderr" &
 	ps=$!
 	until grep -q SWITCHES "$tmp/table"; do sleep 0.05; done
@@ -280,6 +282,7 @@ seen_from_inside()
 in_namespace()
 {
 	local outside
+	: >"$tmp/out"
 	unshare --pid --fork --mount-proc "$bin/fakert" <"$tmp/stdin" >"$tmp/out" 2>/dev/null &
 	outside=$!
 	until grep -q ready "$tmp/out"; do sleep 0.05; done

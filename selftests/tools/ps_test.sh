@@ -47,7 +47,7 @@ check "no CAP_PERFMON" falls_back CAP_PERFMON \
 	setpriv --bounding-set=-perfmon,-sys_admin --inh-caps=-perfmon,-sys_admin
 check "on-CPU time" eventually oncpu_is_schedstats
 check "the number of a thread" shows_json -i 0 -n 1 -p "$(ls "/proc/$pid/task" | tail -n 1)" -- "p['pid'] == $pid"
-check "JSON: what it always has" shows_json -p "$pid" -- "d['version'] == 1" "d['source'] == 'bpf'" \
+check "JSON: what it always has" eventually shows_json -p "$pid" -- "d['version'] == 1" "d['source'] == 'bpf'" \
 	"d['interval_ns'] >= 5 * 10**8" "set(d['lost']) == {'dropped', 'unread', 'rows'}" \
 	"set(d['lost'].values()) == {0}" "p['comm'] == 'fakert'" \
 	"ms[4]['wait'] == 'chan receive'" "ms[0]['goid'] is None and ms[0]['p'] is None" \
@@ -79,22 +79,22 @@ check "a name that steers terminals" no_control_characters
 # ---- the library ----------------------------------------------------------------------------------
 
 target "$bin/pstarget"
-check "libgmprt by BPF" shows_target bpf
-check "libgmprt from the process" shows_target process
-check "both agree" sources_agree
+check "libgmprt by BPF" eventually shows_target bpf
+check "libgmprt from the process" eventually shows_target process
+check "both agree" eventually sources_agree
 stop
 cp "$bin/pstarget" "$tmp/stripped"
 strip -s "$tmp/stripped"
 target "$tmp/stripped"
 rm "$tmp/stripped"
-check "stripped and deleted" shows_target bpf
+check "stripped and deleted" eventually shows_target bpf
 stop
 link=(gcc -o "$tmp/other" "$here/pstarget.c" -I"$top/lib/include" -pthread)
 "${link[@]}" -L"$out/lib" -lgmprt -Wl,-rpath,"$out/lib" && target "$tmp/other"
-check "linked with the shared library, by BPF" shows_target bpf
-check "linked with the shared library, from the process" shows_target process
+check "linked with the shared library, by BPF" eventually shows_target bpf
+check "linked with the shared library, from the process" eventually shows_target process
 stop
 "${link[@]}" -static "$out/lib/libgmprt.a" -lurcu-qsbr -lurcu-common && target "$tmp/other"
-check "fully static" shows_target bpf
+check "fully static" eventually shows_target bpf
 stop
 done_testing

@@ -211,16 +211,24 @@ static int show(const struct options *o, const struct mreader *r, const struct m
 	return 0;
 }
 
+/*
+ * A process that is killed loses its memory first and becomes a zombie later, on a busy machine much
+ * later: one look cannot tell that from a process that publishes nonsense, so look for a while.
+ */
 static int explain_no_rows(pid_t pid)
 {
 	struct proc_status st;
 
-	if (proc_status(pid, &st) || st.state == 'Z') {
-		say("process %d has ended", pid);
-		return PROCESS_ENDED;
+	for (int i = 0; i < 100; i++) {
+		if (proc_status(pid, &st) || st.state == 'Z' || st.state == 'X') {
+			say("process %d has ended", pid);
+			return PROCESS_ENDED;
+		}
+		if (stop)
+			return 0;
+		nap(0.01);
 	}
-	say("the Ms of process %d (%s) cannot be read: it just ends, or what it publishes is not true",
-	    pid, st.comm);
+	say("the Ms of process %d (%s) cannot be read: what it publishes is not true", pid, st.comm);
 	return -EPROTO;
 }
 
