@@ -33,6 +33,7 @@ help:
 	@echo '  make check-host  the tests that need no module'
 	@echo '  make check-vm    the tests with the module, in QEMU guests'
 	@echo '  make vm          a shell in a guest with gmp.ko loaded'
+	@echo '  make bench       our benchmarks and the same in Go, by turns; BENCH="yield chanpp" ROUNDS=5'
 	@echo '  make coverage    line coverage of the library by the tests of this machine'
 	@echo '  make style       the checks in tools/dev/check-*.sh'
 	@echo '  make install     library, headers, command, manuals; PREFIX=/usr/local DESTDIR='
@@ -60,6 +61,7 @@ tools: lib bpf
 	@$(MAKE) -C tools
 
 tests: lib tools
+	@$(MAKE) -C tools/bench
 	@$(MAKE) -C selftests
 
 deps:
@@ -82,6 +84,11 @@ vm: kmod tools
 	@selftests/vm/run.sh -k "$$(tools/dev/kver.sh $(KVER))" -i -- \
 		sh -c 'insmod $$O/kmod-$$(uname -r)/gmp.ko; PATH=$$O/tools:$$PATH bash; :'
 
+# ends by itself within ten minutes
+bench: lib
+	@$(MAKE) -C tools/bench
+	@tools/bench/run.py -b $(if $(V:0=),-v) -n $(or $(ROUNDS),5) -w "$(BENCH)"
+
 coverage:
 	@tools/dev/coverage.sh
 
@@ -97,5 +104,5 @@ clean:
 	@rm -rf $(addprefix $(O)/,lib tools selftests kselftest btf vm coverage) $(O)/kmod-*
 	@rmdir $(O) 2>/dev/null || :
 
-.PHONY: help all lib kmod kmods bpf tools tests deps check check-host check-vm demo vm coverage \
+.PHONY: help all lib kmod kmods bpf tools tests deps check check-host check-vm demo vm bench coverage \
 	style install clean

@@ -2,14 +2,19 @@
 # SPDX-License-Identifier: MIT
 """gmpbench and gobench side by side.
 
-usage: run.py [-n ROUNDS] [-w NAME,...] [-p PROCS] [-a NAME=PROGRAM]... [-j FILE] [-b]
-       run.py -q
+usage: run.py [-n ROUNDS] [-T SECONDS] [-w NAME,...] [-p PROCS] [-a NAME=PROGRAM]... [-j FILE] [-bv]
+       run.py -q [-b]
 
   -n ROUNDS   times each workload runs (5); ours and the others take turns, medians are compared
+  -T SECONDS  when to stop (540): what was measured until then is compared
   -w NAME,... only these workloads             -p PROCS   only with so many Ps
+  -v          each line as a program printed it, too
   -a N=PROG   one more program that takes the same arguments and prints the same line
   -j FILE     all that was measured, as JSON   -b         do not build first
-  -q          smoke test: each workload once with small arguments, under a minute, TAP output
+  -q          smoke test: each workload once with small arguments, some seconds, TAP output
+
+All workloads run once, then all again: a neighbour that is busy for a minute spoils one round of
+many workloads, not all rounds of one.
 
 Each line compares one number. goal: what peers.md wants, and whether it is reached. min: what
 issue 3 wants against Go (ratio Go/ours). spread: max/min of the rounds; where it is over 1.3 the
@@ -83,16 +88,31 @@ ROWS = [
 BIGGER_IS_BETTER = {"percent", "/s"}
 
 
+class Run:
+    """What was asked for."""
+
+    quick = False
+    verbose = False
+    end = float("inf")      # when to stop, time.monotonic()
+
+
+def limit():
+    return max(min(LIMIT, Run.end - time.monotonic()), 1)
+
+
 # ---- one run -------------------------------------------------------------------------------------
 
 def cpus():
     return sorted(os.sched_getaffinity(0))
 
 
+def first():
+    """Before all others when we may; not in a smoke test, which measures nothing."""
+    return ["nice", "-n", "-20"] if os.geteuid() == 0 and not Run.quick else []
+
+
 def prefix(pin):
-    """nice -n -20 when we may, taskset to one CPU when asked."""
-    words = ["nice", "-n", "-20"] if os.geteuid() == 0 else []
-    return words + (["taskset", "-c", str(cpus()[-1])] if pin else [])
+    return first() + (["taskset", "-c", str(cpus()[-1])] if pin else [])
 
 
 def parse(text, name):
@@ -121,12 +141,15 @@ def why_not(p, err):
 
 
 def finish(p, name):
+    seconds = limit()
     try:
-        out, err = p.communicate(timeout=LIMIT)
+        out, err = p.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        p.kill()
+        os.killpg(p.pid, signal.SIGKILL)    # its helpers, too: it leads a session
         p.communicate()
-        return None, "no end after %d s" % LIMIT
+        return None, "no end after %d s" % seconds
+    if Run.verbose:
+        print(out, end="", flush=True)
     line = parse(out, name)
     if p.returncode != 0 or not line:
         return None, why_not(p, err)
@@ -136,11 +159,12 @@ def finish(p, name):
 def start(words, pin):
     p = subprocess.Popen(prefix(pin) + words, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                          text=True, start_new_session=True)
-    try:        # nice holds within a session only, sessions compete by this
-        with open("/proc/%d/autogroup" % p.pid, "w") as f:
-            f.write("-20")
-    except OSError:
-        pass
+    if first():
+        try:        # nice holds within a session only, sessions compete by this
+            with open("/proc/%d/autogroup" % p.pid, "w") as f:
+                f.write("-20")
+        except OSError:
+            pass
     return p
 
 
@@ -154,11 +178,10 @@ def run_echo(prog, row, conns, ms):
     """The server on the last CPU, its client on the first."""
     port = free_port()
     p = start([prog, "echo", str(row.procs), str(port)], row.procs == 1)
-    load = ["nice", "-n", "-20"] if os.geteuid() == 0 else []
-    load += ["taskset", "-c", str(cpus()[0]), os.path.join(BIN, "gmpbench"),
-             "echoload", str(port), str(conns), str(ms)]
+    load = first() + ["taskset", "-c", str(cpus()[0]), os.path.join(BIN, "gmpbench"),
+                      "echoload", str(port), str(conns), str(ms)]
     try:
-        client = subprocess.run(load, timeout=LIMIT, capture_output=True, text=True)
+        client = subprocess.run(load, timeout=limit(), capture_output=True, text=True)
     except subprocess.TimeoutExpired:
         p.kill()
         p.communicate()
@@ -168,11 +191,11 @@ def run_echo(prog, row, conns, ms):
     return finish(p, "echo")
 
 
-def run_one(prog, row, quick):
+def run_one(prog, row):
     """({None: value, key: ...}, None) or (None, why not)."""
-    args = row.quick if quick else row.args
+    args = row.quick if Run.quick else row.args
     if row.name == "echo":
-        return run_echo(prog, row, args[0], 200 if quick else 2000)
+        return run_echo(prog, row, args[0], 200 if Run.quick else 2000)
     words = [prog, row.name, str(row.procs)] + [str(a) for a in args]
     return finish(start(words, row.procs == 1 and not row.free), row.name)
 
@@ -278,27 +301,43 @@ def write_json(path, results):
 
 # ---- what is asked for -----------------------------------------------------------------------------
 
+def progress(text):
+    if sys.stderr.isatty():
+        print("\r%-60s\r%s" % ("", text), end="", file=sys.stderr, flush=True)
+
+
+def measure_once(row, programs, results, broken):
+    """Each program once. A program that failed is not tried again, `broken` says why."""
+    for prog, path in programs:
+        if (prog, row) in broken or time.monotonic() >= Run.end:
+            continue
+        line, err = run_one(path, row)
+        if err and time.monotonic() >= Run.end:
+            continue        # cut off
+        if err:
+            broken[prog, row] = err
+            continue
+        for r in results:
+            if isinstance(line.get(r.key), float):
+                r.values.setdefault(prog, []).append(r.take(line))
+
+
 def measure(rows, programs, rounds):
-    results, failures = [], []
-    for row in rows:
-        these = [Result(row, *n) for n in row.numbers]
-        broken = set()
-        for i in range(rounds):
-            for prog, path in programs:
-                if prog in broken:
-                    continue
-                line, err = run_one(path, row, False)
-                if err:
-                    failures.append("%s %s procs=%d: %s" % (prog, row.title(), row.procs, err))
-                    broken.add(prog)
-                    continue
-                for r in these:
-                    if isinstance(line.get(r.key), float):
-                        r.values.setdefault(prog, []).append(r.take(line))
-            print("\r%-40s %d/%d " % (row.title(), i + 1, rounds), end="", file=sys.stderr, flush=True)
-        results += these
-    print("\r%50s\r" % "", end="", file=sys.stderr)
-    return results, failures
+    """(results, failures, rounds that were completed)."""
+    results = {row: [Result(row, *n) for n in row.numbers] for row in rows}
+    broken = {}
+    for done in range(rounds):
+        for row in rows:
+            progress("round %d of %d: %s" % (done + 1, rounds, row.title()))
+            measure_once(row, programs, results[row], broken)
+        if time.monotonic() >= Run.end:
+            break
+    else:
+        done = rounds
+    progress("")
+    failures = ["%s %s procs=%d: %s" % (prog, row.title(), row.procs, why)
+                for (prog, row), why in broken.items()]
+    return [r for row in rows for r in results[row]], failures, done
 
 
 def sane(line, row):
@@ -317,7 +356,7 @@ def quick(rows, programs):
     for prog, path in programs:
         for row in rows:
             n += 1
-            line, err = run_one(path, row, True)
+            line, err = run_one(path, row)
             err = err or sane(line, row)
             if err and err.startswith(SKIP):
                 print("ok %d - %s %s # %s" % (n, prog, row.name, err))
@@ -332,7 +371,7 @@ def quick(rows, programs):
 
 def programs_of(opts):
     if not opts.b:
-        subprocess.run(["make", "-s", "-C", HERE, "O=" + O], check=True)
+        subprocess.run(["make", "-s", "-C", HERE, "O=" + O], check=True, stdout=sys.stderr)
     out = [("gmp", os.path.join(BIN, "gmpbench"))]
     go = os.path.join(BIN, "gobench")
     if os.path.exists(go):
@@ -348,21 +387,30 @@ def main():
                                  formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("-h", action="help")
     ap.add_argument("-n", type=int, default=5)
+    ap.add_argument("-T", type=float, default=540)
     ap.add_argument("-w", default="")
     ap.add_argument("-p", type=int)
     ap.add_argument("-a", action="append", default=[])
     ap.add_argument("-j")
     ap.add_argument("-b", action="store_true")
     ap.add_argument("-q", action="store_true")
+    ap.add_argument("-v", action="store_true")
     opts = ap.parse_args()
-    names = [w for w in opts.w.split(",") if w]
+    names = opts.w.replace(",", " ").split()
+    unknown = set(names) - {r.name for r in ROWS}
+    if unknown:
+        ap.error("no such workload: " + " ".join(sorted(unknown)))
     rows = [r for r in ROWS if (not names or r.name in names) and opts.p in (None, r.procs)]
     programs = programs_of(opts)
+    Run.quick, Run.verbose = opts.q, opts.v
     if opts.q:
         return quick(rows, programs)
-    results, failures = measure(rows, programs, opts.n)
+    Run.end = time.monotonic() + opts.T
+    results, failures, done = measure(rows, programs, opts.n)
     others = [name for name, _ in programs[1:]]
     print_table(results, others)
+    if done < opts.n:
+        print("stopped after %g s, in round %d of %d" % (opts.T, done + 1, opts.n))
     for f in failures:
         print("failed: " + f)
     if opts.j:
