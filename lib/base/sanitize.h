@@ -14,6 +14,8 @@
 #ifndef RT_SANITIZE_H
 #define RT_SANITIZE_H
 
+#include <signal.h>
+
 #include "base/compiler.h"
 
 #if defined(__SANITIZE_THREAD__)
@@ -76,6 +78,10 @@ static rt_always_inline void rt_san_enter(struct rt_san *s)
 {
 	(void)s;
 }
+
+/* Given to code that is not instrumented (liburcu), and taken back from it on another thread. */
+#define rt_san_give(p)	__tsan_release(p)
+#define rt_san_take(p)	__tsan_acquire(p)
 
 #elif RT_ASAN
 #include <sanitizer/asan_interface.h>
@@ -145,12 +151,69 @@ static rt_always_inline void rt_san_enter(struct rt_san *s)
 }
 #endif
 
+#ifndef rt_san_give
+#define rt_san_give(p)	((void)(p))
+#define rt_san_take(p)	((void)(p))
+#endif
+
 #if RT_VALGRIND
 #include <valgrind/valgrind.h>
 #define rt_san_new_stack(lo, hi)	((void)VALGRIND_STACK_REGISTER(lo, hi))
 #else
 #define rt_san_new_stack(lo, hi)	((void)(lo), (void)(hi))
 #endif
+
+/*
+ * For SIGURG. TSan holds signals back until the next call of libc, which may be one of ours, with a
+ * lock held; the handler, which goes by the interrupted pc, would stop the goroutine there. The other
+ * name of sigaction() is not TSan's.
+ */
+#if RT_TSAN
+int __sigaction(int sig, const struct sigaction *sa, struct sigaction *old);
+#define rt_sigaction	__sigaction
+#else
+#define rt_sigaction	sigaction
+#endif
+
+/* Some function of the sanitizer's runtime; linked statically it lies in the program's text. */
+static inline uintptr_t rt_san_runtime(void)
+{
+#if RT_TSAN
+	return (uintptr_t)__tsan_get_current_fiber;
+#elif RT_ASAN
+	return (uintptr_t)__sanitizer_start_switch_fiber;
+#else
+	return 0;
+#endif
+}
+
+/*
+ * First thing on a stack that clone() put under a copy of this process: ASan would take it for a
+ * place on the stack of the thread that was copied.
+ */
+static rt_always_inline void rt_san_other_stack(uintptr_t lo, uintptr_t hi)
+{
+#if RT_ASAN
+	__sanitizer_start_switch_fiber(NULL, (void *)lo, hi - lo);
+	__sanitizer_finish_switch_fiber(NULL, NULL, NULL);
+#else
+	(void)lo;
+	(void)hi;
+#endif
+}
+
+/*
+ * memcpy() for what lies between a caller's variables too: the arguments of GMP_GO() are taken off its
+ * stack with what surrounds them, and ASan forbids the gaps.
+ */
+static inline void rt_copy_blind(void *to, const void *from, size_t n)
+{
+#if RT_ASAN
+	__asm__ __volatile__("rep movsb" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
+#else
+	__builtin_memcpy(to, from, n);
+#endif
+}
 
 /* A stack that is used again by another goroutine: what ASan poisoned for the last one is void. */
 static inline void rt_san_clean_stack(uintptr_t lo, uintptr_t hi)

@@ -58,6 +58,7 @@ struct job {
 	uint64_t now;
 	uint64_t *done;		/* shared with the helper: Gs of the table it has dealt with; atomic */
 	unsigned int try;	/* 1 to TRIES */
+	char *stack;		/* the helper's, STACK_SIZE bytes */
 };
 
 /* ---- in the helper ----------------------------------------------------------------------------------- */
@@ -102,6 +103,7 @@ static int helper(void *arg)
 	struct rt_out out;
 	struct rt_tb tb = { .out = &out, .level = j->level, .now = j->now, .halt = j->halt };
 
+	rt_san_other_stack((uintptr_t)j->stack, (uintptr_t)j->stack + STACK_SIZE);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	rt_guard_init();
 	if (!rt_code_init(j->try) && j->try < TRIES)
@@ -169,6 +171,7 @@ static pid_t start_helper(struct job *j, char *stack)
 
 	halt = rt_halt_begin(j->d->dying);
 	j->halt = halt;
+	j->stack = stack;
 	pid = clone(helper, stack + STACK_SIZE, 0, j);
 	rt_halt_end(halt);
 	return pid;

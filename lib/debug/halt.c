@@ -234,7 +234,7 @@ struct rt_halt *rt_halt_begin(bool dying)
 	if (!h)
 		return NULL;
 	sigfillset(&sa.sa_mask);
-	if (sigaction(SIGURG, &sa, &before) < 0) {
+	if (rt_sigaction(SIGURG, &sa, &before) < 0) {
 		munmap(h, h->bytes);
 		return NULL;
 	}
@@ -255,7 +255,7 @@ void rt_halt_end(struct rt_halt *h)
 	rt_smp_mb();			/* MO-D1 */
 	rt_store_rel(&h->released, 1);
 	rt_futex_wake(&h->released, (int)h->size);
-	sigaction(SIGURG, &before, NULL);
+	rt_sigaction(SIGURG, &before, NULL);
 	while (rt_load_acq(&users) && rt_now() < end)
 		nanosleep(&pace, NULL);
 	if (!rt_load_acq(&users))

@@ -14,6 +14,8 @@
 #include <link.h>
 #include <string.h>
 
+#include "base/sanitize.h"
+
 #define MAX_RANGES	64u
 
 struct range {
@@ -89,7 +91,9 @@ int rt_textmap_init(void)
 	if (runtime.lo == runtime.hi)
 		return -ENOSYS;		/* not built by our Makefile: our code cannot be told apart */
 	dl_iterate_phdr(look, &first);
-	return nr_own ? 0 : -ENOSYS;
+	if (nr_own && !rt_textmap_own(rt_san_runtime()))
+		return 0;
+	return -ENOSYS;		/* or a sanitizer's code, full of locks, lies among the program's */
 }
 
 bool rt_textmap_own(uintptr_t pc)

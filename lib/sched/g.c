@@ -89,15 +89,15 @@ static uint64_t next_goid(struct rt_p *pp)
 /* What the last owner left that the next must not see. */
 static inline void reset(struct rt_g *gp)
 {
-	gp->h.wait_reason = GMP_WAIT_NONE;
-	gp->h.flags = 0;
-	gp->h.runs = 0;
-	gp->h.cpu_ns = 0;
-	gp->h.m_id = ~0u;
-	gp->h.name = 0;
+	rt_store_rlx(&gp->h.wait_reason, GMP_WAIT_NONE);
+	rt_store_rlx(&gp->h.flags, 0);
+	rt_store_rlx(&gp->h.runs, 0);
+	rt_store_rlx(&gp->h.cpu_ns, 0);
+	rt_store_rlx(&gp->h.m_id, ~0u);
+	rt_store_rlx(&gp->h.name, 0);
 	gp->sp = NULL;
 	gp->param = NULL;
-	gp->lockedm = NULL;
+	rt_store_rlx(&gp->lockedm, NULL);
 	gp->defers = NULL;
 	gp->waiting = NULL;
 	gp->labels = NULL;

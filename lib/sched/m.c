@@ -62,6 +62,7 @@ static void id_put(uint32_t id)
 
 static void free_node(struct rcu_head *head)
 {
+	rt_san_take(head);
 	free(rt_container_of(head, struct m_node, rcu));
 }
 
@@ -247,9 +248,11 @@ uint32_t rt_m_wait_others(int64_t ns)
 		left = rt_sched.mcount - 1;
 		rt_unlock(&rt_sched.lock);
 		if (left == 0 || rt_now() >= end)
-			return left;
+			break;
 		nanosleep(&pace, NULL);
 	}
+	rt_m_reap();	/* who ended after the last look: the next run knows nothing of it */
+	return left;
 }
 
 void rt_m_end_main(void)

@@ -146,6 +146,7 @@ static struct rt_p *p_new(int32_t id)
 
 static void free_allp(struct rcu_head *head)
 {
+	rt_san_take(head);
 	free(rt_container_of(head, struct allp, rcu));
 }
 

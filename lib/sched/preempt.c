@@ -80,7 +80,7 @@ static void stop_self(struct rt_m *mp, struct rt_g *gp)
 		rt_yield();
 		return;
 	}
-	gp->h.wait_reason = GMP_WAIT_PREEMPTED;
+	rt_store_rlx(&gp->h.wait_reason, GMP_WAIT_PREEMPTED);
 	gp->tied = 1;
 	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_RUNNABLE);
 	rt_gqueue_push(&mp->tied, gp);	/* only this M takes it, and that after the switch */
@@ -199,7 +199,7 @@ int rt_preempt_init(void)
 		return 0;
 	}
 	sigemptyset(&sa.sa_mask);
-	if (sigaction(SIGURG, &sa, &before) < 0)
+	if (rt_sigaction(SIGURG, &sa, &before) < 0)
 		return -errno;
 	installed = true;
 	return 0;
@@ -208,6 +208,6 @@ int rt_preempt_init(void)
 void rt_preempt_fini(void)
 {
 	if (installed)
-		sigaction(SIGURG, &before, NULL);
+		rt_sigaction(SIGURG, &before, NULL);
 	installed = false;
 }

@@ -61,7 +61,7 @@ static inline void carry(struct rt_m *mp, struct rt_g *gp)
 {
 	rt_g_set_status(gp, GMP_G_RUNNABLE, GMP_G_RUNNING);
 	rt_store_rlx(&gp->m, mp);
-	gp->h.m_id = mp->id;
+	rt_store_rlx(&gp->h.m_id, mp->id);
 	rt_store_rlx(&gp->h.runs, gp->h.runs + 1);
 	rt_store_rlx(&mp->curg, gp);
 	rt_own_add(&mp->tls->switches, 1);
@@ -200,7 +200,7 @@ static bool bury(struct rt_g *gp, void *arg)
 
 static void end_locked_thread(struct rt_m *mp, struct rt_g *gp)
 {
-	gp->lockedm = NULL;
+	rt_store_rlx(&gp->lockedm, NULL);
 	mp->lockedg = NULL;
 	mp->locked_depth = 0;
 	mp->end_thread = true;		/* its state (signal mask, namespaces, ...) is the G's: it goes too */

@@ -34,6 +34,7 @@ static inline struct rt_p **rt_all_ps(uint32_t *n)
 static inline void rt_call_rcu(struct rcu_head *head, void (*fn)(struct rcu_head *))
 {
 	rt_store_rlx(&rt_rcu_thread, 1);
+	rt_san_give(head);
 	call_rcu(head, fn);
 }
 

@@ -52,7 +52,7 @@ struct rt_timers;
 struct rt_labels;
 
 struct rt_g {
-	struct gmp_g_head h;	/* public head; written by the owner, status by rt_g_set_status() */
+	struct gmp_g_head h;	/* public head, atomic; written by the owner, status by rt_g_set_status() */
 
 	void *sp;		/* saved context; NULL: has not run, needs a stack. owner */
 	uintptr_t stack_lo;	/* 0: no stack yet. owner */

@@ -19,7 +19,7 @@
 
 static inline void inherit(struct rt_g *gp, struct rt_g *parent)
 {
-	gp->h.parent = parent ? parent->h.goid : 0;
+	rt_store_rlx(&gp->h.parent, parent ? parent->h.goid : 0);
 	if (parent && unlikely(parent->labels))
 		rt_label_ops->inherit(gp, parent);
 }
@@ -31,8 +31,8 @@ static struct rt_g *make(struct rt_p *pp, void (*fn)(void *), void *arg, void *p
 
 	if (unlikely(!gp))
 		return NULL;
-	gp->h.start_pc = (uintptr_t)fn;
-	gp->h.create_pc = (uintptr_t)pc;
+	rt_store_rlx(&gp->h.start_pc, (uintptr_t)fn);
+	rt_store_rlx(&gp->h.create_pc, (uintptr_t)pc);
 	gp->arg = arg;
 	inherit(gp, rt_getg());
 	return gp;
@@ -43,7 +43,7 @@ static int64_t launch(struct rt_p *pp, struct rt_g *gp)
 	int64_t goid = (int64_t)gp->h.goid;
 
 	rt_add_rlx(&rt_sched.ng, 1);
-	gp->h.wait_since = rt_coarse_now();
+	rt_store_rlx(&gp->h.wait_since, rt_coarse_now());
 	rt_g_set_status(gp, GMP_G_IDLE, GMP_G_RUNNABLE);
 	if (unlikely(!pp)) {
 		struct rt_gqueue q = { 0 };
@@ -170,7 +170,7 @@ static int put_parts(struct rt_p *pp, struct rt_g *gp, const struct rt_go_parts 
 		return -ENOMEM;
 	at = (gp->stack_hi - 64 - n) & ~63ul;	/* 64: where the record of a free stack lies */
 	memcpy((void *)(at + p->room), p->head, p->head_bytes);
-	memcpy((void *)(at + p->room + p->head_bytes), p->tail, p->tail_bytes);
+	rt_copy_blind((void *)(at + p->room + p->head_bytes), p->tail, p->tail_bytes);
 	gp->arg = (void *)(at + p->room);
 	gp->sp = rt_prepare(at);
 	return 0;
@@ -187,7 +187,7 @@ static int64_t go_parts(const struct rt_go_parts *parts, void (*fn)(void *), uin
 	gp = make(pp, fn, NULL, pc);
 	if (!gp)
 		return leave(pp, -EAGAIN);
-	gp->h.flags = flags;
+	rt_store_rlx(&gp->h.flags, flags);
 	err = put_parts(pp, gp, parts);
 	if (err) {
 		unmake(pp, gp);
@@ -305,7 +305,7 @@ RT_PUBLIC void gmp_lock_os_thread(void)
 		return;
 	mp->locked_depth++;
 	mp->lockedg = gp;
-	gp->lockedm = mp;
+	rt_store_rlx(&gp->lockedm, mp);
 }
 
 RT_PUBLIC void gmp_unlock_os_thread(void)
@@ -316,7 +316,7 @@ RT_PUBLIC void gmp_unlock_os_thread(void)
 	if (!gp || mp->locked_depth == 0 || --mp->locked_depth > 0)
 		return;
 	mp->lockedg = NULL;
-	gp->lockedm = NULL;
+	rt_store_rlx(&gp->lockedm, NULL);
 }
 
 RT_PUBLIC size_t gmp_set_max_stack(size_t bytes)

@@ -62,7 +62,7 @@ void rt_entersyscall(void)
 	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_SYSCALL);
 	rt_store_rlx(&mp->tls->gstatus, GMP_G_SYSCALL);
 	rt_store_rlx(&mp->slot->gstatus, GMP_G_SYSCALL);
-	gp->h.wait_since = rt_coarse_now();
+	rt_store_rlx(&gp->h.wait_since, rt_coarse_now());
 	rt_add_rlx(&rt_sched.nsyscall, 1);
 	rt_own_add(&pp->syscalltick, 1);
 	mp->oldp = pp;

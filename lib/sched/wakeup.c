@@ -37,7 +37,7 @@ static inline struct rt_g *begin_park(struct rt_m **mpp, enum gmp_wait_reason wh
 		rt_throw("park outside of a goroutine");
 	if (unlikely(mp->stops_world))
 		rt_throw("park while the world is stopped");
-	gp->h.wait_reason = (uint16_t)why;
+	rt_store_rlx(&gp->h.wait_reason, (uint16_t)why);
 	gp->tied = 0;
 	rt_own_add(&mp->p->c.parks, 1);
 	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_WAITING);

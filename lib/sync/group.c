@@ -107,8 +107,8 @@ static void job_main(void *p)
 	struct rt_g *gp = rt_getg();
 	struct rt_defer d;
 
-	gp->h.start_pc = (uintptr_t)job->fn;	/* for the tools: not us */
-	gp->h.create_pc = (uintptr_t)job->pc;
+	rt_store_rlx(&gp->h.start_pc, (uintptr_t)job->fn);	/* for the tools: not us */
+	rt_store_rlx(&gp->h.create_pc, (uintptr_t)job->pc);
 	rt_defer_push(gp, &d, job_done, job);	/* gmp_goexit() comes by here */
 	job->result = job->fn(job->arg);
 	rt_defers_run(gp);	/* what it deferred, then job_done() */

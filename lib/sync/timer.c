@@ -127,7 +127,7 @@ static void call_main(void *arg)
 	struct call *k = arg;
 	struct rt_g *gp = rt_getg();
 
-	gp->h.start_pc = (uintptr_t)k->fn;	/* what a dump should show */
+	rt_store_rlx(&gp->h.start_pc, (uintptr_t)k->fn);	/* what a dump should show */
 	rt_store_rlx(&k->gp, gp);
 	rt_defer_push(gp, &k->defer, call_ended, k);
 	k->fn(k->arg);
