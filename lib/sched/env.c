@@ -33,6 +33,17 @@ static bool flag(const char *v, bool *out)
 	return true;
 }
 
+/* A flag that is on by default: @out says that it is off. */
+static bool unset(const char *v, bool *out)
+{
+	bool on;
+
+	if (!flag(v, &on))
+		return false;
+	*out = !on;
+	return true;
+}
+
 static bool set_kern(const char *v)
 {
 	rt_env.no_ko = strcmp(v, "none") == 0;
@@ -48,6 +59,8 @@ static bool set(const char *key, const char *v)
 		return flag(v, &rt_env.stats);
 	if (strcmp(key, "asyncpreemptoff") == 0)
 		return flag(v, &rt_env.asyncpreemptoff);
+	if (strcmp(key, "updatemaxprocs") == 0)
+		return unset(v, &rt_env.no_update);
 	if (strcmp(key, "scheddetail") == 0)
 		return flag(v, &rt_env.scheddetail);
 	if (strcmp(key, "schedtrace") == 0)
@@ -80,25 +93,43 @@ void rt_env_read(void)
 	read_debug(getenv("GMP_DEBUG"));
 }
 
-static uint32_t from_environment(void)
+/* GMP_MAXPROCS, 0 when it is not set to a number that will do. */
+static uint32_t from_environment(bool tell)
 {
 	const char *s = getenv("GMP_MAXPROCS");
 	uint32_t n;
 
-	if (s && *s) {
-		if (number(s, RT_MAX_P, &n) && n > 0)
-			return n;
+	if (!s || !*s)
+		return 0;
+	if (number(s, RT_MAX_P, &n) && n > 0)
+		return n;
+	if (tell)
 		rt_say("gmprt: GMP_MAXPROCS=%s is not 1 to %u: ignored\n", s, RT_MAX_P);
-	}
-	n = rt_cpus_allowed();
+	return 0;
+}
+
+static uint32_t from_cpus(void)
+{
+	struct rt_cpus cpus;
+	uint32_t n;
+
+	rt_cpus_find(&cpus);
+	n = rt_cpus_allowed(&cpus);
 	return n > RT_MAX_P ? RT_MAX_P : n;
 }
 
 uint32_t rt_env_maxprocs(uint32_t set_to)
 {
-	uint32_t old = maxprocs_set ? maxprocs_set : from_environment();
+	uint32_t old = maxprocs_set ? maxprocs_set : from_environment(true);
 
+	if (!old)
+		old = from_cpus();
 	if (set_to)
 		maxprocs_set = set_to;
 	return old;
+}
+
+bool rt_env_fixed(void)
+{
+	return rt_env.no_update || maxprocs_set || from_environment(false);
 }

@@ -10,6 +10,7 @@ struct rt_env {
 	bool no_ko;		/* kern=none */
 	bool only_ko;		/* kern=ko: fail without the module */
 	bool asyncpreemptoff;
+	bool no_update;		/* updatemaxprocs=0: do not follow the CPUs allowed */
 	bool scheddetail;
 	uint32_t schedtrace_ms;	/* 0 = off */
 };
@@ -19,5 +20,7 @@ extern struct rt_env rt_env;
 void rt_env_read(void);
 /* Ps the next run begins with. @set > 0 overrules the environment; returns what held before. */
 uint32_t rt_env_maxprocs(uint32_t set);
+/* Is that a number somebody chose? Else it is what the CPUs allow, and follows them (follow.c). */
+bool rt_env_fixed(void);
 
 #endif

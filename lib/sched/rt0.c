@@ -170,6 +170,7 @@ static int bring_up(void *arg)
 	rt_lock_init_once();
 	rt_signal_init();
 	attach_kernel();
+	rt_sched.procs_fixed = rt_env_fixed();
 	err = rt_p_resize(n);
 	if (err)
 		goto err_detach;

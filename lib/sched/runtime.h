@@ -218,6 +218,9 @@ struct rt_sched {
 	uint32_t sysmonwait;		/* lock; atomic for readers */
 	struct rt_note sysmonnote;
 
+	uint32_t procs_fixed;		/* somebody chose the number of Ps: it does not follow the CPUs; atomic, MO-12 */
+	uint32_t procs_update;		/* a follower is about to change it; atomic, MO-12 */
+
 	uint32_t gen;			/* plus one at each gmp_run() */
 	struct rt_m *m0;
 	struct rt_g *main_g;

@@ -25,6 +25,7 @@ void rt_g_release_all(void);				/* end of gmp_run() */
 
 /* ---- spawn.c, rt0.c, and the hooks of sync/label.c ---------------------------------------- */
 
+int rt_spawn_system(void (*fn)(void *), void *arg);	/* any thread; 0 or -EAGAIN */
 int rt_spawn_main(void (*fn)(void *), void *arg, struct rt_p *pp);
 int64_t rt_go_tail(void (*fn)(void *), void *arg, void *tail, void *pc);
 void rt_main_done(struct rt_g *gp);
@@ -148,6 +149,10 @@ void rt_attention_all(uint32_t what);
 void rt_world_reset(void);
 uint32_t rt_helper_threads(void);	/* threads of the runtime that are no Ms */
 void rt_checkdead(void);			/* sched.lock held */
+/* The number of Ps; @follows: only if nobody chose one meanwhile. Parks. 0 or -errno. */
+int rt_world_set_procs(uint32_t n, bool follows);
+void rt_follow_init(uint64_t now);		/* sysmon, at its start */
+void rt_follow_cpus(uint64_t now);		/* sysmon, each round */
 
 /* ---- time.c: timers of the runtime; see sched/time.h --------------------------------------- */
 /* ---- io/netpoll.c through hooks: sched does not know io ------------------------------------- */

@@ -212,6 +212,22 @@ RT_PUBLIC int64_t gmp_go_copy(void (*fn)(void *), const void *args, size_t n)
 	return go_parts(&parts, fn, 0, __builtin_return_address(0));
 }
 
+/* A goroutine of the runtime itself: not counted, not shown, no reason against a deadlock report. */
+int rt_spawn_system(void (*fn)(void *), void *arg)
+{
+	struct rt_g *gp = make(NULL, fn, arg, __builtin_return_address(0));
+	struct rt_gqueue q = { 0 };
+
+	if (!gp)
+		return -EAGAIN;
+	gp->h.flags = GMP_GF_SYSTEM;
+	gp->h.wait_since = rt_coarse_now();
+	rt_g_set_status(gp, GMP_G_IDLE, GMP_G_RUNNABLE);
+	rt_gqueue_push(&q, gp);
+	rt_inject(&q);
+	return 0;
+}
+
 int rt_spawn_main(void (*fn)(void *), void *arg, struct rt_p *pp)
 {
 	struct rt_g *gp = make(pp, fn, arg, (void *)(uintptr_t)rt_sched.main_fn);

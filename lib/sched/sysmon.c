@@ -210,6 +210,7 @@ static bool round_of_checks(uint64_t *until_timer)
 	did |= retake(now);
 	*until_timer = check_timers(now);
 	retry_start();
+	rt_follow_cpus(now);
 	rt_schedtrace(now);
 	if (rt_load_rlx(&rt_sched.mdead))
 		rt_m_reap();
@@ -225,6 +226,7 @@ static void *sysmon(void *arg)
 	rcu_register_thread();
 	prctl(PR_SET_TIMERSLACK, 1000);		/* else every nap is 50 us longer */
 	rt_tls.mstate = GMP_M_SYSMON;
+	rt_follow_init(rt_now());
 	while (!rt_load_acq(&mon.stop)) {
 		ns = next_nap(ns, idle);
 		nap(ns < until_timer ? ns : until_timer);

@@ -253,39 +253,69 @@ static int resize(struct rt_m *mp, uint32_t n)
 	return err;
 }
 
+int rt_world_set_procs(uint32_t n, bool follows)
+{
+	int err = 0;
+
+	rt_world_stop();
+	if (n != rt_sched.maxprocs && !(follows && rt_load_rlx(&rt_sched.procs_fixed)))
+		err = resize(rt_getm(), n);
+	rt_world_start();
+	return err;
+}
+
+/*
+ * MO-12: what is chosen here stays. `procs_fixed` is set, full fence, procs_update read; follow.c: update
+ * set, full fence, fixed read. So either the follower sees that it is too late, or we see that one is on
+ * its way, and stop the world after it even if the number is right as it stands.
+ */
+static bool fix_procs(void)
+{
+	rt_store_rlx(&rt_sched.procs_fixed, 1);
+	rt_smp_mb();
+	return rt_load_acq(&rt_sched.procs_update);	/* MO-12: acquire, maxprocs is read after it */
+}
+
+static int may_stop(void)
+{
+	if (!rt_may_park())
+		return -EWOULDBLOCK;
+	return rt_getm()->stops_world ? -EBUSY : 0;
+}
+
 RT_PUBLIC int gmp_maxprocs(int n)
 {
-	struct rt_m *mp = rt_getm();
-	int old, err = 0;
+	int old, err;
+	bool busy;
 
 	if (n > (int)RT_MAX_P)
 		return -EINVAL;
 	if (!rt_load_acq(&rt_sched.running))
 		return (int)rt_env_maxprocs(n > 0 ? (uint32_t)n : 0);
 	old = (int)rt_load_rlx(&rt_sched.maxprocs);
-	if (n <= 0 || n == old)
+	if (n <= 0)
 		return old;
-	if (!rt_may_park())
-		return -EWOULDBLOCK;
-	if (mp->stops_world)
-		return -EBUSY;
-	rt_world_stop();
-	mp = rt_getm();
-	if (n != (int)rt_sched.maxprocs)
-		err = resize(mp, (uint32_t)n);
-	rt_world_start();
+	err = n == old ? 0 : may_stop();
+	if (err)
+		return err;		/* and nothing is chosen */
+	busy = fix_procs();
+	old = (int)rt_load_rlx(&rt_sched.maxprocs);
+	if (n == old && !busy)
+		return old;
+	err = may_stop();
+	if (!err)
+		err = rt_world_set_procs((uint32_t)n, false);
 	return err ? err : old;
 }
 
 RT_PUBLIC int gmp_stop_world(const char *why)
 {
+	int err = may_stop();
+
 	(void)why;
-	if (!rt_may_park())
-		return -EWOULDBLOCK;
-	if (rt_getm()->stops_world)
-		return -EBUSY;
-	rt_world_stop();
-	return 0;
+	if (!err)
+		rt_world_stop();
+	return err;
 }
 
 RT_PUBLIC int gmp_start_world(void)
