@@ -15,10 +15,13 @@
 
 /* ---- small sources ---------------------------------------------------------------------------------- */
 
-/* What was asked of this P while it ran. */
+/*
+ * What was asked of this P while it ran. A stop is left standing: whoever asked for it takes it back
+ * (rt_world_start()), and this P's owner may have looked at gcwaiting before it was asked.
+ */
 static void attend(struct rt_p *pp)
 {
-	uint32_t att = rt_xchg_ar(&pp->attention, 0);
+	uint32_t att = rt_and_ar(&pp->attention, RT_ATT_STOP);
 	struct rt_g *gp;
 
 	if (!(att & RT_ATT_PREEMPT))

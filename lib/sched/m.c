@@ -339,7 +339,29 @@ void rt_m_give_p(struct rt_m *mp, struct rt_p *pp, bool spinning)
 
 /* ---- start and stop ------------------------------------------------------------------------------------ */
 
-/* No M could be had for @pp: it is idle again, its work waits for whoever looks next. */
+/* A P without an M and without work of its own goes where it is wanted. sched.lock held. */
+static void place(struct rt_p *pp)
+{
+	struct rt_m *mp;
+
+	if (rt_sched.gcwaiting) {
+		rt_p_stop(pp, GMP_P_IDLE);
+		rt_gcstop_taken(pp);
+		return;
+	}
+	mp = rt_m_tied_get();
+	if (!mp && rt_sched.globq.n)
+		mp = idle_get();
+	if (mp)
+		rt_m_give_p(mp, pp, false);
+	else
+		rt_p_idle_put(pp);
+}
+
+/*
+ * No M could be made for @pp. One may have gone to sleep meanwhile, which found no idle P: it gets this
+ * one. Else @pp is idle again and its work waits for whoever looks next: an M, or sysmon.
+ */
 static void start_failed(struct rt_p *pp, bool spinning)
 {
 	struct rt_g *gp;
@@ -348,16 +370,8 @@ static void start_failed(struct rt_p *pp, bool spinning)
 	while ((gp = rt_runq_get(pp)) != NULL)
 		rt_globq_put(gp);
 	rt_yieldq_flush(pp);
-	if (rt_load_acq(&rt_sched.ending)) {
-		rt_unlock(&rt_sched.lock);
-		return;
-	}
-	if (rt_sched.gcwaiting) {
-		rt_p_stop(pp, GMP_P_IDLE);
-		rt_gcstop_taken(pp);
-	} else {
-		rt_p_idle_put(pp);
-	}
+	if (!rt_load_acq(&rt_sched.ending))
+		place(pp);
 	rt_unlock(&rt_sched.lock);
 	if (spinning)
 		rt_sub_ar(&rt_sched.nmspinning, 1);

@@ -231,6 +231,8 @@ _Noreturn void rt_g_exit(void)
 	struct rt_m *mp;
 
 	rt_defers_run(gp);		/* may park */
+	if (unlikely(rt_getm()->stops_world))
+		rt_throw("goroutine ended while it had the world stopped");
 	if (unlikely(gp->h.goid == 1))
 		rt_main_done(gp);
 	if (unlikely(gp->labels || gp->h.name))

@@ -148,7 +148,7 @@ void rt_world_take_syscall_p(struct rt_p *pp);	/* a P that went into a system ca
 void rt_attention_all(uint32_t what);
 void rt_world_reset(void);
 uint32_t rt_helper_threads(void);	/* threads of the runtime that are no Ms */
-void rt_checkdead(void);			/* sched.lock held */
+bool rt_checkdead(void);			/* sched.lock held; true: only foreign threads could wake us */
 /* The number of Ps; @follows: only if nobody chose one meanwhile. Parks. 0 or -errno. */
 int rt_world_set_procs(uint32_t n, bool follows);
 void rt_follow_init(uint64_t now);		/* sysmon, at its start */

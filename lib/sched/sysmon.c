@@ -21,6 +21,7 @@
 #define TIMER_NS	1000000		/* longest nap while a busy P has timers */
 #define IDLE_ROUNDS	50
 #define POLL_NS		10000000ull
+#define STRANGERS_NS	250000000	/* how often it is looked whether foreign threads are left */
 
 static struct {
 	pthread_t thread;
@@ -146,11 +147,17 @@ static uint64_t check_timers(uint64_t now)
 	return least;
 }
 
+/* In no P's hands: every owner of a P looks at these before it gives it up. */
+static bool work_waits(void)
+{
+	return rt_load_acq(&rt_sched.globq.n) || rt_load_acq(&rt_sched.nmtied);
+}
+
 /* Work is queued, a P is idle and nobody comes: a thread could not be made before. */
 static void retry_start(void)
 {
-	if (rt_load_acq(&rt_sched.globq.n) && rt_load_acq(&rt_sched.npidle) &&
-	    !rt_load_acq(&rt_sched.nmspinning) && !rt_load_acq(&rt_sched.gcwaiting))
+	if (work_waits() && rt_load_acq(&rt_sched.npidle) && !rt_load_acq(&rt_sched.nmspinning) &&
+	    !rt_load_acq(&rt_sched.gcwaiting))
 		rt_wakep();
 }
 
@@ -168,21 +175,33 @@ static void nap(uint64_t ns)
 static bool all_idle(void)
 {
 	return rt_load_acq(&rt_sched.gcwaiting) ||
-	       rt_load_acq(&rt_sched.npidle) == rt_load_rlx(&rt_sched.maxprocs);
+	       (rt_load_acq(&rt_sched.npidle) == rt_load_rlx(&rt_sched.maxprocs) && !work_waits());
 }
 
-/* Nothing runs: sleeps until somebody takes a P. */
+/*
+ * Nothing runs: sleeps until somebody takes a P.
+ *
+ * First the question whether anything ever will. Ms ask it themselves when they go to sleep, but the
+ * last event may be the end of a thread: of an M with its locked goroutine, of one too many, or of a
+ * stranger, who tells nobody. While there are strangers the question is asked again.
+ */
 static void deep_sleep(void)
 {
+	int64_t limit = rt_env.schedtrace_ms ? MAX_NS : -1;
+
+	if (rt_load_rlx(&rt_sched.mdead))
+		rt_m_reap();		/* or their threads would be strangers */
 	rt_lock(&rt_sched.lock);
 	if (!all_idle() || rt_load_acq(&mon.stop)) {
 		rt_unlock(&rt_sched.lock);
 		return;
 	}
+	if (rt_checkdead() && limit < 0)
+		limit = STRANGERS_NS;
 	rt_store_rel(&rt_sched.sysmonwait, 1);
 	rt_unlock(&rt_sched.lock);
 	rcu_thread_offline();
-	rt_note_sleep(&rt_sched.sysmonnote);
+	rt_note_sleep_for(&rt_sched.sysmonnote, limit);
 	rcu_thread_online();
 	rt_lock(&rt_sched.lock);
 	rt_store_rel(&rt_sched.sysmonwait, 0);
@@ -230,7 +249,7 @@ static void *sysmon(void *arg)
 	while (!rt_load_acq(&mon.stop)) {
 		ns = next_nap(ns, idle);
 		nap(ns < until_timer ? ns : until_timer);
-		if (ns == MAX_NS && all_idle() && !rt_env.schedtrace_ms) {
+		if (ns == MAX_NS && all_idle()) {
 			deep_sleep();
 			idle = 0;
 		}

@@ -355,21 +355,22 @@ static bool any_timer(void)
 }
 
 /*
- * Called when an M goes to sleep, with sched.lock held: if no M runs, none sleeps in the poll, no
- * timer is set and no thread is foreign, then nothing can ever wake a goroutine.
+ * Called when an M goes to sleep and by sysmon, with sched.lock held: if no M runs, none sleeps in the
+ * poll, no timer is set and no thread is foreign, then nothing can ever wake a goroutine. True: but for
+ * foreign threads it were so.
  */
-void rt_checkdead(void)
+bool rt_checkdead(void)
 {
 	uint32_t asleep = rt_sched.nmidle + rt_sched.nmidlelocked;	/* those of mtied have work */
 
 	if (rt_sched.mcount != asleep || rt_load_acq(&rt_sched.ending) || rt_sched.gcwaiting)
-		return;
+		return false;
 	if (rt_load_acq(&rt_sched.nsyscall) || rt_load_acq(&rt_sched.globq.n) || any_timer())
-		return;
+		return false;
 	if (rt_load_acq(&rt_sched.external) || rt_netpoll->waiters())
-		return;
+		return false;
 	if (strangers(rt_sched.mcount + rt_helper_threads()))
-		return;
+		return true;
 	if (rt_load_acq(&rt_sched.ng) == 0)
 		rt_throw("no goroutines (main called gmp_goexit) - deadlock!");
 	rt_throw("all goroutines are asleep - deadlock!");

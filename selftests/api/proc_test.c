@@ -202,16 +202,31 @@ static void two_rounds(void *arg)
 	note_order((void *)((intptr_t)arg + 10));
 }
 
+static uint64_t preemptions(void)
+{
+	struct gmp_stats st = { .size = sizeof(st) };
+
+	CHECK_EQ(gmp_stats(&st), 0);
+	return st.preemptions;
+}
+
+/* Whoever has had its 10 ms does not hand the rest on to the newest: then the order is another. */
 static int six_of_three(void *arg)
 {
 	static const int want[] = { 3, 1, 2, 13, 11, 12 };
+	uint64_t before;
 
 	(void)arg;
-	for (intptr_t i = 1; i <= 3; i++)
-		gmp_go(two_rounds, (void *)i);
-	for (int i = 0; i < 8; i++)
-		gmp_yield();
-	CHECK_EQ(nr_order, 6);
+	do {
+		gmp_sleep(1000000);	/* a new slice */
+		before = preemptions();
+		nr_order = 0;
+		for (intptr_t i = 1; i <= 3; i++)
+			gmp_go(two_rounds, (void *)i);
+		for (int i = 0; i < 8; i++)
+			gmp_yield();
+		CHECK_EQ(nr_order, 6);
+	} while (preemptions() != before);
 	for (int i = 0; i < 6; i++)
 		CHECK_EQ(order[i], want[i]);
 	return 0;
