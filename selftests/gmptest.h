@@ -8,7 +8,9 @@
  *   SKIP("reason")                counted and named by the runner
  *   DEATH(statement, "text")      the statement must end a child with status 2, "text" on its stderr
  *   gmptest_seed()                printed once; GMP_SEED=n repeats it
+ *   GMPTEST_SCALE(n)              how often: @n, a twentieth of it under a sanitizer or Valgrind
  *
+ * GMPTEST_SKIPS names a file of "PROGRAM CASE reason" lines: tests that cannot be run this time.
  * A test that crashes, hangs (60 s; GMPTEST_TIMEOUT) or leaves by exit() fails alone. Arguments of the
  * program choose tests by a part of their name.
  */
@@ -46,6 +48,20 @@ enum { GMPTEST_OK = 0, GMPTEST_FAILED = 1, GMPTEST_SKIPPED = 4, GMPTEST_UNFINISH
 		gmptest_tail = &gmptest_s_##id.next; \
 	} \
 	static void gmptest_##id(void)
+
+/* Sanitizers make everything some ten times slower, and ThreadSanitizer knows 8000 goroutines at most. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(RT_VALGRIND)
+#define GMPTEST_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define GMPTEST_SANITIZED 1
+#endif
+#endif
+#if GMPTEST_SANITIZED
+#define GMPTEST_SCALE(n)	((n) < 20 ? 1 : (n) / 20)
+#else
+#define GMPTEST_SCALE(n)	(n)
+#endif
 
 #define TEST(id)	GMPTEST_DEFINE_(id, 0)
 #ifdef GMPRT_H
@@ -212,10 +228,31 @@ static inline int gmptest_run(struct gmptest *t, char *why, size_t n)
 	return waitpid(pid, &status, 0) == pid ? status : -1;
 }
 
+/* True when GMPTEST_SKIPS says that this test cannot be run; why it says so is in @why. */
+static inline int gmptest_is_skipped(struct gmptest *t, char *why, size_t n)
+{
+	const char *file = getenv("GMPTEST_SKIPS");
+	FILE *f = file ? fopen(file, "r") : NULL;
+	char line[512], program[128], test[128];
+	int at, found = 0;
+
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%127s %127s %n", program, test, &at) < 2)
+			continue;
+		found = strcmp(program, program_invocation_short_name) == 0 && strcmp(test, t->name) == 0;
+		if (found)
+			snprintf(why, n, "%.*s", (int)strcspn(line + at, "\n"), line + at);
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
 static inline int gmptest_report(struct gmptest *t, int nr, const char *procs)
 {
 	char why[512] = "";
-	int status = gmptest_run(t, why, sizeof(why));
+	int status = gmptest_is_skipped(t, why, sizeof(why)) ? W_EXITCODE(GMPTEST_SKIPPED, 0)
+							     : gmptest_run(t, why, sizeof(why));
 	const char *sep = *procs ? " P=" : "";
 
 	if (WIFEXITED(status) && WEXITSTATUS(status) == GMPTEST_OK) {

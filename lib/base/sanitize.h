@@ -18,7 +18,8 @@
 
 #include "base/compiler.h"
 
-#if defined(__SANITIZE_THREAD__)
+#if defined(RT_TSAN)		/* a file that is itself not instrumented: lib/Makefile */
+#elif defined(__SANITIZE_THREAD__)
 #define RT_TSAN 1
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer)
@@ -34,6 +35,9 @@
 #endif
 #endif
 
+#ifndef RT_TSAN
+#define RT_TSAN 0
+#endif
 #if RT_TSAN || RT_ASAN
 #define RT_SANITIZED 1
 #else
@@ -175,6 +179,12 @@ int __sigaction(int sig, const struct sigaction *sa, struct sigaction *old);
 #define rt_sigaction	sigaction
 #endif
 
+/* TSan has a thread of its own: no stranger to who counts threads. */
+#define RT_SAN_THREADS	(RT_TSAN ? 1u : 0u)
+
+/* What a signal handler does before it knows that it did not interrupt the sanitizer's runtime. */
+#define rt_not_sanitized	__attribute__((no_sanitize("thread", "address")))
+
 /* Some function of the sanitizer's runtime; linked statically it lies in the program's text. */
 static inline uintptr_t rt_san_runtime(void)
 {
@@ -194,7 +204,9 @@ static inline uintptr_t rt_san_runtime(void)
 static rt_always_inline void rt_san_other_stack(uintptr_t lo, uintptr_t hi)
 {
 #if RT_ASAN
-	__sanitizer_start_switch_fiber(NULL, (void *)lo, hi - lo);
+	static void *kept;	/* not NULL as an argument: the caller's variables may lie in there */
+
+	__sanitizer_start_switch_fiber(&kept, (void *)lo, hi - lo);
 	__sanitizer_finish_switch_fiber(NULL, NULL, NULL);
 #else
 	(void)lo;

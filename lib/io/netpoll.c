@@ -100,6 +100,7 @@ static bool block(struct rt_polldesc *pd, enum rt_io_mode mode)
 		if (rt_load_rlx(sem) > PD_READY)
 			rt_throw("netpoll: double wait");
 	}
+	rt_inject_at(RT_INJ_FD);
 	rt_smp_mb();	/* MO-N5 */
 	if (rt_netpoll_check(pd, mode) == 0)
 		rt_park(commit, sem, GMP_WAIT_IO);

@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "base/compiler.h"
+#include "base/inject.h"
 
 /* A raw system call that leaves errno alone: the caller may be a goroutine about to move. */
 static inline long rt_syscall6(long nr, long a, long b, long c, long d, long e, long f)
@@ -15,8 +15,10 @@ static inline long rt_syscall6(long nr, long a, long b, long c, long d, long e, 
 	register long r10 __asm__("r10") = d;
 	register long r8 __asm__("r8") = e;
 	register long r9 __asm__("r9") = f;
-	long ret;
+	long ret = rt_inject_syscall(nr);
 
+	if (ret)
+		return ret;
 	__asm__ __volatile__("syscall"
 			     : "=a"(ret)
 			     : "0"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)

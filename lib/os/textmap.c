@@ -96,7 +96,7 @@ int rt_textmap_init(void)
 	return -ENOSYS;		/* or a sanitizer's code, full of locks, lies among the program's */
 }
 
-bool rt_textmap_own(uintptr_t pc)
+rt_not_sanitized bool rt_textmap_own(uintptr_t pc)
 {
 	if (pc >= runtime.lo && pc < runtime.hi)
 		return false;

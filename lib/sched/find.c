@@ -261,8 +261,10 @@ static bool stop_spinning(struct rt_m *mp)
 {
 	if (!mp->spinning)
 		return false;
+	rt_inject_at(RT_INJ_P_IDLE);
 	mp->spinning = false;
 	rt_sub_ar(&rt_sched.nmspinning, 1);	/* MO-6: T1 */
+	rt_inject_at(RT_INJ_SPUN);
 	rt_smp_mb();				/* MO-6: T2 */
 	if (!recheck_queues(mp))
 		return false;
@@ -323,7 +325,9 @@ static void sleep_in_poll(struct rt_m *mp, struct rt_gqueue *q)
 	}
 	rt_publish_m(mp, GMP_M_NETPOLL);
 	rcu_thread_offline();
+	rt_inject_at(RT_INJ_POLL);
 	rt_netpoll->poll(poll_delay(until), q);
+	rt_inject_at(RT_INJ_POLLED);
 	rcu_thread_online();
 	rt_publish_m(mp, GMP_M_SCHED);
 	rt_store_rlx(&rt_sched.poll_until, 0);

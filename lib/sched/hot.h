@@ -106,6 +106,7 @@ static inline struct rt_g *rt_runq_pop(struct rt_p *pp)
 			rt_store_rlx(&pp->runqhead, h + 1);
 			return gp;
 		}
+		rt_inject_at(RT_INJ_POP);
 		if (rt_cas_ar(&pp->runqhead, h, h + 1))
 			return gp;
 	}
@@ -155,6 +156,7 @@ static inline void rt_wake_after_put(void)
 {
 	if (rt_sched.single)
 		return;		/* the only P is ours */
+	rt_inject_at(RT_INJ_SUBMITTED);
 	rt_smp_mb();
 	if (rt_load_rlx(&rt_sched.npidle) != 0 && rt_load_rlx(&rt_sched.nmspinning) == 0)
 		rt_wakep();

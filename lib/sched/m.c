@@ -332,6 +332,7 @@ struct rt_m *rt_m_tied_get(void)
 /* @mp sleeps and was taken off its list: it goes on with @pp. */
 void rt_m_give_p(struct rt_m *mp, struct rt_p *pp, bool spinning)
 {
+	rt_inject_at(RT_INJ_M_START);
 	mp->spinning = spinning;
 	mp->nextp = pp;
 	rt_note_wake(&mp->park);	/* MO-9 */
@@ -471,6 +472,7 @@ bool rt_m_stop(struct rt_m *mp)
 	struct rt_p *pp;
 	bool woken;
 
+	rt_inject_at(RT_INJ_M_STOP);
 	rt_lock(&rt_sched.lock);
 	if (rt_load_acq(&rt_sched.ending)) {
 		rt_unlock(&rt_sched.lock);
@@ -491,6 +493,7 @@ bool rt_m_stop(struct rt_m *mp)
 	rt_unlock(&rt_sched.lock);
 	rt_publish_m(mp, GMP_M_IDLE);
 	rcu_thread_offline();
+	rt_inject_at(RT_INJ_M_SLEEP);
 	woken = sleep_idle(mp);
 	rcu_thread_online();
 	return woken && resumed(mp);

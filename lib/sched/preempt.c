@@ -52,7 +52,7 @@ static void chain(int sig, siginfo_t *si, void *uc)
 		before.sa_handler(sig);
 }
 
-static bool ours(siginfo_t *si)
+static rt_not_sanitized bool ours(siginfo_t *si)
 {
 	return si->si_code == SI_TKILL && si->si_pid == getpid();
 }
@@ -76,6 +76,7 @@ static bool may_stop(struct rt_m *mp, struct rt_g *gp, uintptr_t sp)
 /* The G waits for this M; or, if the thread is locked to it, in the global queue like a yield. */
 static void stop_self(struct rt_m *mp, struct rt_g *gp)
 {
+	rt_inject_at(RT_INJ_PREEMPT);
 	if (gp->lockedm) {
 		rt_yield();
 		return;
@@ -87,27 +88,28 @@ static void stop_self(struct rt_m *mp, struct rt_g *gp)
 	rt_switch_off(mp, gp);
 }
 
-static void on_sigurg(int sig, siginfo_t *si, void *ctx)
+static void in_own_code(const ucontext_t *uc)
 {
-	const ucontext_t *uc = ctx;
-	struct rt_m *mp;
-	struct rt_g *gp;
+	struct rt_m *mp = rt_getm();
+	struct rt_g *gp = rt_getg();
 	int saved;
 
-	if (!ours(si)) {
-		chain(sig, si, ctx);
-		return;
-	}
-	/* The pc first: inside the runtime nothing of an M or a G may be looked at. */
-	if (!rt_textmap_own((uintptr_t)uc->uc_mcontext.gregs[REG_RIP]))
-		return;
-	mp = rt_getm();
-	gp = rt_getg();
 	if (!mp || in_handler(mp, uc) || !may_stop(mp, gp, (uintptr_t)uc->uc_mcontext.gregs[REG_RSP]))
 		return;
 	saved = errno;		/* others will use this thread meanwhile */
 	stop_self(mp, gp);
 	errno = saved;
+}
+
+static rt_not_sanitized void on_sigurg(int sig, siginfo_t *si, void *ctx)
+{
+	const ucontext_t *uc = ctx;
+
+	/* The pc first: inside the runtime nothing of an M or a G may be looked at. */
+	if (!ours(si))
+		chain(sig, si, ctx);
+	else if (rt_textmap_own((uintptr_t)uc->uc_mcontext.gregs[REG_RIP]))
+		in_own_code(uc);
 }
 
 /* ---- asking ------------------------------------------------------------------------------------------------- */

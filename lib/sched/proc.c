@@ -31,6 +31,7 @@ static rt_noinline void commit_fn(struct rt_m *mp, struct rt_g *gp)
 	rt_park_fn fn = mp->after_fn;
 
 	mp->after_fn = NULL;
+	rt_inject_at(RT_INJ_PARKED);
 	if (!fn(gp, mp->after_arg))
 		rt_ready(gp);
 }
@@ -49,6 +50,7 @@ static inline void rt_switched(struct rt_g *self)
 		struct rt_lock *l = mp->after_lock;
 
 		mp->after_lock = NULL;
+		rt_inject_at(RT_INJ_PARKED);
 		rt_unlock(l);
 		return;
 	}
@@ -266,6 +268,7 @@ void rt_execute(struct rt_m *mp, struct rt_g *gp)
 /* @gp belongs to another M, which waits for it: that one gets our P. */
 static void hand_to_locked(struct rt_m *mp, struct rt_g *gp)
 {
+	rt_inject_at(RT_INJ_LOCKED_M);
 	rt_m_start_locked(gp->lockedm, rt_p_release(mp));
 }
 

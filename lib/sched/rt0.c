@@ -77,6 +77,7 @@ void rt_main_done(struct rt_g *gp)
 	(void)gp;
 	if (!main_returned)
 		return;
+	rt_inject_at(RT_INJ_END);
 	rt_store_rel(&rt_sched.ending, 1);
 	rt_smp_mb();
 	rt_attention_all(RT_ATT_STOP);
@@ -167,6 +168,7 @@ static int bring_up(void *arg)
 	uint32_t n = rt_env_maxprocs(0);
 	int err;
 
+	rt_inject_init();
 	rt_lock_init_once();
 	rt_signal_init();
 	attach_kernel();

@@ -202,6 +202,7 @@ static uint32_t grab(struct rt_p *pp, struct rt_p *victim, uint32_t t, bool runn
 		for (uint32_t i = 0; i < n; i++)
 			rt_store_rlx(&pp->runq[(t + i) % RT_RUNQ_LEN],
 				     rt_load_rlx(&victim->runq[(h + i) % RT_RUNQ_LEN]));
+		rt_inject_at(RT_INJ_STEAL);
 		if (rt_cas_ar(&victim->runqhead, h, h + n))
 			return n;
 	}

@@ -24,6 +24,7 @@
 #include <signal.h>
 
 #include "base/atomic.h"
+#include "base/inject.h"
 #include "base/sanitize.h"
 #include "base/throw.h"
 #include "gmp_abi.h"

@@ -68,6 +68,7 @@ void rt_entersyscall(void)
 	mp->oldp = pp;
 	rt_p_forget(mp);
 	rt_store_rel(pp->word, GMP_P_WORD(GMP_P_SYSCALL, mp->id + 1, GMP_P_WORD_SEQ(w) + 1));
+	rt_inject_at(RT_INJ_SYSCALL_ENTER);
 	if (unlikely(rt_load_rlx(&rt_sched.sysmonwait)))
 		rt_sysmon_wake();
 	if (unlikely(rt_load_rlx(&rt_sched.gcwaiting)))
@@ -129,6 +130,7 @@ void rt_exitsyscall(void)
 	struct rt_g *gp = rt_getg();
 
 	rt_sub_ar(&rt_sched.nsyscall, 1);
+	rt_inject_at(RT_INJ_SYSCALL_EXIT);
 	if (likely(!rt_load_acq(&rt_sched.ending)) && (retake_own(mp) || take_idle(mp))) {
 		mp->oldp = NULL;
 		back_to_running(mp, gp);
@@ -184,6 +186,7 @@ void rt_handoff(struct rt_p *pp)
 {
 	bool keep;
 
+	rt_inject_at(RT_INJ_HANDOFF);
 	if (rt_load_acq(&rt_sched.ending))
 		return;			/* nobody will run anything: it may lie about */
 	if (has_work(pp)) {

@@ -52,6 +52,7 @@ static bool retake_syscall(struct rt_p *pp, uint64_t now)
 
 	if (GMP_P_WORD_STATUS(w) != GMP_P_SYSCALL || !should_retake(pp, now))
 		return false;
+	rt_inject_at(RT_INJ_RETAKE);
 	if (!rt_p_retake(pp, w))
 		return false;
 	rt_own_add(&pp->c.handoffs, 1);		/* it is ours until rt_handoff() */
@@ -260,10 +261,10 @@ static void *sysmon(void *arg)
 	return NULL;
 }
 
-/* Threads of the runtime that are no Ms: this one, and liburcu's, once something was handed to it. */
+/* Threads that are no Ms and wake nobody: this one, liburcu's, once something was handed to it, a sanitizer's. */
 uint32_t rt_helper_threads(void)
 {
-	return (mon.started ? 1 : 0) + (rt_load_rlx(&rt_rcu_thread) ? 1 : 0);
+	return (mon.started ? 1 : 0) + (rt_load_rlx(&rt_rcu_thread) ? 1 : 0) + RT_SAN_THREADS;
 }
 
 int rt_sysmon_start(void)

@@ -54,6 +54,7 @@ static struct rt_timers *near_heap(void)
  */
 static rt_noinline void tell(uint64_t when)
 {
+	rt_inject_at(RT_INJ_TIMER_TELL);
 	rt_smp_mb();				/* MO-10 */
 	if (rt_load_rlx(&rt_sched.lastpoll) == 0) {
 		uint64_t until = rt_load_acq(&rt_sched.poll_until);
@@ -278,6 +279,7 @@ uint64_t rt_timers_run(struct rt_p *pp, uint64_t now, bool *ran)
 		f.next = h->flights;
 		h->flights = &f;
 		rt_unlock(&h->lock);
+		rt_inject_at(RT_INJ_TIMER_DUE);
 		call(&f, &q, now);
 		rt_lock(&h->lock);
 		land(h, &f);

@@ -82,6 +82,7 @@ void rt_ready(struct rt_g *gp)
 	struct rt_p *pp = mp ? mp->p : NULL;
 
 	rt_g_set_status(gp, GMP_G_WAITING, GMP_G_RUNNABLE);
+	rt_inject_at(RT_INJ_READY);
 	if (unlikely(!pp)) {
 		ready_remote(gp);
 		return;
@@ -123,6 +124,7 @@ void rt_inject(struct rt_gqueue *q)
 		rt_lock(&rt_sched.lock);
 		rt_globq_put_batch(q);
 		rt_unlock(&rt_sched.lock);
+		rt_inject_at(RT_INJ_SUBMITTED);
 		rt_smp_mb();			/* MO-6: S2 */
 		start_idle(n);
 		return;

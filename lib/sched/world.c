@@ -80,6 +80,7 @@ void rt_gcstop_m(struct rt_m *mp)
 		mp->spinning = false;
 		rt_sub_ar(&rt_sched.nmspinning, 1);
 	}
+	rt_inject_at(RT_INJ_GCSTOP);
 	rt_lock(&rt_sched.lock);
 	if (!rt_sched.gcwaiting) {	/* it started again before we got here */
 		rt_unlock(&rt_sched.lock);
@@ -155,6 +156,7 @@ void rt_world_stop(void)
 	rt_sched.stopwait = rt_sched.maxprocs;
 	rt_store_rel(&rt_sched.gcwaiting, 1);
 	rt_attention_all(RT_ATT_STOP);
+	rt_inject_at(RT_INJ_WORLD_STOP);
 	stop_at_once(mp);
 	wait = rt_sched.stopwait > 0;
 	rt_unlock(&rt_sched.lock);
@@ -227,6 +229,7 @@ void rt_world_start(void)
 	if (rt_sched.sysmonwait)
 		rt_sysmon_wake();
 	rt_unlock(&rt_sched.lock);
+	rt_inject_at(RT_INJ_WORLD_START);
 	start_busy(busy);
 	if (!rt_sched.single)
 		rt_wakep();

@@ -174,6 +174,7 @@ RT_PUBLIC int gmp_chan_send(struct gmp_chan *c, const void *elem)
 	if (unlikely(!elem && c->elem_size))
 		return -EINVAL;
 	rt_lock(&c->lock);
+	rt_inject_at(RT_INJ_CHAN);
 	r = rt_chan_send_now(c, elem, &wake);
 	if (likely(r != RT_CHAN_WAIT))
 		return unlock_and_wake(c, wake, r);
@@ -188,6 +189,7 @@ RT_PUBLIC int gmp_chan_recv(struct gmp_chan *c, void *elem)
 	if (unlikely(!c))
 		return park_for_ever(GMP_WAIT_CHAN_RECV_NIL);
 	rt_lock(&c->lock);
+	rt_inject_at(RT_INJ_CHAN);
 	r = rt_chan_recv_now(c, elem, &wake);
 	if (likely(r != RT_CHAN_WAIT))
 		return unlock_and_wake(c, wake, r);

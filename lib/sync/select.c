@@ -255,6 +255,7 @@ static void time_is_up(const void *name, void *arg, uintptr_t ticket, uint64_t n
 	(void)now;
 	if (!rt_select_win(gp, (uint32_t)ticket))
 		return;
+	rt_inject_at(RT_INJ_SELECT_WON);
 	gp->param = NULL;
 	rt_ready(gp);
 }
@@ -325,6 +326,7 @@ static int select_slow(struct select *s, bool wait)
 
 	order_locks(s);
 	lock_all(s);
+	rt_inject_at(RT_INJ_SELECT_LOCKED);
 	r = choose(s, &wake);
 	if (r < 0 && !wait)
 		r = -EAGAIN;
@@ -334,6 +336,7 @@ static int select_slow(struct select *s, bool wait)
 		r = -EWOULDBLOCK;
 	else if (r < 0) {
 		enqueue(s, gp);
+		rt_inject_at(RT_INJ_SELECT_QUEUED);
 		return park(s, gp);
 	}
 	unlock_all(s);

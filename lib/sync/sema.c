@@ -239,6 +239,7 @@ void rt_semacquire(uint32_t *addr, bool lifo, enum gmp_wait_reason why)
 	}
 	if (!w.gp)
 		rt_throw("sync: semacquire outside a goroutine");
+	rt_inject_at(RT_INJ_SEMA);
 	rt_waiter_add(b, &w, addr, lifo);
 	rt_waiter_park(b, &w, why);
 }
@@ -262,6 +263,7 @@ void rt_semrelease(uint32_t *addr, bool handoff)
 	rt_unlock(&b->lock);
 	if (!gp)
 		return;
+	rt_inject_at(RT_INJ_SEMA_WAKE);
 	rt_ready(gp);
 	if (handoff)
 		gmp_yield();

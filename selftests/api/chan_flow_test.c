@@ -202,7 +202,7 @@ GTEST(chain_of_goroutines)
 	struct gmp_chan *left, *right, *leftmost = make(sizeof(int), 0);
 
 	right = gmp_chan_ref(leftmost);
-	for (int i = 0; i < 10000; i++) {
+	for (int i = 0; i < GMPTEST_SCALE(10000); i++) {
 		struct ends *e = calloc(1, sizeof(*e));
 
 		left = right;
@@ -212,7 +212,7 @@ GTEST(chain_of_goroutines)
 		CHECK(gmp_go(pass_on, e) > 0);
 	}
 	send_int(right, 1);
-	CHECK_EQ(recv_int(leftmost), 10001);
+	CHECK_EQ(recv_int(leftmost), GMPTEST_SCALE(10000) + 1);
 	gmp_chan_unref(right);
 	gmp_chan_unref(leftmost);
 }

@@ -588,7 +588,7 @@ static void in_a_call(void *arg)
 
 GTEST(stack_of_nobody)
 {
-	int leave = 0;
+	static int leave;	/* read once more when this goroutine has ended */
 	uintptr_t pc;
 	int64_t goid = gmp_go(in_a_call, &leave);
 

@@ -105,9 +105,9 @@ TEST(go_without_a_run)
 
 GTEST(go_runs_all)
 {
-	for (int i = 0; i < 10000; i++)
+	for (int i = 0; i < GMPTEST_SCALE(10000); i++)
 		CHECK(gmp_go(count, NULL) > 1);
-	wait_for(10000);
+	wait_for(GMPTEST_SCALE(10000));
 	while (gmp_num_goroutine() > 1)
 		gmp_yield();
 	CHECK_EQ(gmp_num_goroutine(), 1);

@@ -273,10 +273,10 @@ GTEST(a_thread_may_be_the_last)
 
 GTEST(many_goroutines)
 {
-	for (int i = 0; i < 20000; i++)
+	for (int i = 0; i < GMPTEST_SCALE(20000); i++)
 		CHECK(gmp_wg_go(&wg, inc, NULL) > 0);
 	gmp_wg_wait(&wg);
-	CHECK_EQ(get(&count), 20000);
+	CHECK_EQ(get(&count), GMPTEST_SCALE(20000));
 }
 
 static int leave_waiters(void *arg)

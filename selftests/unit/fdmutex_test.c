@@ -132,7 +132,8 @@ static void take_turns(void *unused)
 			break;
 		}
 		CHECK_EQ(__atomic_add_fetch(&inside, 1, __ATOMIC_RELAXED), 1);
-		taken++;		/* the lock guards it */
+		/* the lock guards it; a plain load and a plain store, but for the one who looks on */
+		__atomic_store_n(&taken, taken + 1, __ATOMIC_RELAXED);
 		if (i % 16 == 0)
 			gmp_yield();
 		CHECK_EQ(__atomic_sub_fetch(&inside, 1, __ATOMIC_RELAXED), 0);
