@@ -2,7 +2,7 @@
 /*
  * account.c - what a switch out and a switch in of a registered M do.
  *
- * Owns:       the numbers: struct gmp_m_kern, gmp_totals, the out_* fields of a worker.
+ * Owns:       the numbers: struct gmp_m_kern, gmp_totals, the out_* fields of a worker, its tally.
  * Invariants: on-CPU time is task->se.sum_exec_runtime, run-queue time task->sched_info.run_delay:
  *             the words /proc/<pid>/task/<tid>/schedstat prints, so that both always agree. The
  *             rest is counted here. oncpu + runq + blocked = time since registration, but for what
@@ -12,6 +12,7 @@
  *             off); before that who registers it, after that who reaps it.
  * Ordering:   k->seq is a sequence counter, odd while the words change. KA-1: kern_begin() and
  *             kern_end() pair with read_kern(), and with any reader in user space.
+ * Not here:   what made a task block, and the histograms (cause.c).
  * Cost:       a switch out is some thirty loads and stores and one read of the clock, a wake-up two
  *             reads; nothing is shared with another CPU. Tasks that are not registered never come
  *             here.
@@ -94,6 +95,8 @@ static void count_out(struct gmp_worker *w, enum gmp_why why, u64 ran)
 	} else if (why != GMP_WHY_DEAD) {
 		add_to(&w->k->blocked, 1);
 		this_cpu_inc(gmp_totals.blocked);
+		w->cause = gmp_cause_now(why);
+		gmp_tally_blocked(&w->tally, w->cause);
 	}
 	if (why == GMP_WHY_STOPPED) {
 		WRITE_ONCE(w->stopped, w->stopped + 1);
@@ -157,12 +160,13 @@ static u64 slept_ns(const struct gmp_m_kern *k, u64 waited)
 	return max_t(s64, slept, 0);
 }
 
-static void count_wakeup(struct gmp_m_kern *k, u64 waited)
+static void count_wakeup(struct gmp_worker *w, u64 waited)
 {
-	u64 slept = slept_ns(k, waited);
+	u64 slept = slept_ns(w->k, waited);
 
-	add_to(&k->woken, 1);
-	add_to(&k->blocked_ns, slept);
+	add_to(&w->k->woken, 1);
+	add_to(&w->k->blocked_ns, slept);
+	gmp_tally_slept(&w->tally, w->cause, slept);
 	this_cpu_inc(gmp_totals.woken);
 	this_cpu_add(gmp_totals.blocked_ns, slept);
 }
@@ -184,7 +188,8 @@ void gmp_account_in(struct gmp_worker *w, int cpu)
 	WRITE_ONCE(k->runq_ns, runq);
 	WRITE_ONCE(k->last_cpu, cpu);
 	if (k->last_why != GMP_WHY_PREEMPTED)
-		count_wakeup(k, waited);
+		count_wakeup(w, waited);
+	gmp_tally_waited(&w->tally, waited);
 	kern_end(k);
 	this_cpu_add(gmp_totals.runq_ns, waited);
 }
@@ -205,17 +210,49 @@ static void sample_since(const struct gmp_worker *w, struct gmp_sample *s)
 }
 
 /* KA-1, the other side. Writers are short and cannot be preempted. */
+static u32 read_begin(const struct gmp_m_kern *k)
+{
+	u32 seq;
+
+	while ((seq = READ_ONCE(k->seq)) & 1)
+		cpu_relax();
+	smp_rmb();	/* KA-1: no word is read before the even number */
+	return seq;
+}
+
+static bool read_retry(const struct gmp_m_kern *k, u32 seq)
+{
+	smp_rmb();	/* KA-1: all words are read before the number again */
+	return READ_ONCE(k->seq) != seq;
+}
+
 static void read_kern(const struct gmp_m_kern *k, struct gmp_m_kern *copy)
 {
 	u32 seq;
 
 	do {
-		while ((seq = READ_ONCE(k->seq)) & 1)
-			cpu_relax();
-		smp_rmb();	/* KA-1: no word is read before the even number */
-		*copy = data_race(*k);	/* torn copies are thrown away */
-		smp_rmb();	/* KA-1: all words are read before the number again */
-	} while (READ_ONCE(k->seq) != seq);
+		seq = read_begin(k);
+		data_race(memcpy(copy, k, sizeof(*copy)));	/* torn copies are thrown away */
+	} while (read_retry(k, seq));
+}
+
+/**
+ * gmp_account_tally() - copy an M's blocks by cause and its histograms, consistent in itself
+ * @w: worker the caller holds a reference on
+ * @t: filled in
+ *
+ * Once the worker has gone its slot's counter is another's, but then its tally stands still.
+ *
+ * Context: any task; never waits for the one looked at.
+ */
+void gmp_account_tally(struct gmp_worker *w, struct gmp_tally *t)
+{
+	u32 seq;
+
+	do {
+		seq = read_begin(w->k);
+		data_race(memcpy(t, &w->tally, sizeof(*t)));	/* likewise */
+	} while (read_retry(w->k, seq));
 }
 
 static enum gmp_task_state task_state(const struct gmp_worker *w, const struct gmp_m_kern *k)
@@ -279,6 +316,7 @@ void gmp_account_close(struct gmp_worker *w)
 	if (WARN_ON_ONCE(!gmp_account_read(w, &s)))
 		return;
 	gmp_sums_add(&w->grp->gone, &s.since);
+	gmp_tally_add(&w->grp->gone_tally, &w->tally);
 	w->grp->gone_switches += s.u.switches;
 	if (!gmp_group_is_dead(w->grp))
 		this_cpu_add(gmp_totals.oncpu_ns, s.k.oncpu_ns - w->out_oncpu);

@@ -115,6 +115,54 @@ struct gmp_sums {
 
 DECLARE_PER_CPU(struct gmp_sums, gmp_totals);
 
+/* ---- cause.c ------------------------------------------------------------------------------ */
+
+/*
+ * Buckets of the histograms: bucket 0 is 0 .. 1023 ns, bucket i what has its highest bit at 9 + i,
+ * the last one (9 min 10 s and more) whatever is longer.
+ */
+#define GMP_HIST_SHIFT		9
+#define GMP_HIST_BUCKETS	32
+
+/**
+ * struct gmp_tally - how often and for how long, by cause and by length
+ * @n: blocks, by enum gmp_cause; counted when they begin
+ * @ns: their time; counted when they end
+ * @slept: blocks that ended, by how long they took
+ * @waited: stretches on the run queue that ended, by how long they took
+ *
+ * Guard: of an M as struct gmp_m_kern, under the same sequence counter; grp->lock for grp->gone_tally.
+ */
+struct gmp_tally {
+	u64	n[GMP_CAUSE_COUNT];
+	u64	ns[GMP_CAUSE_COUNT];
+	u64	slept[GMP_HIST_BUCKETS];
+	u64	waited[GMP_HIST_BUCKETS];
+};
+
+/**
+ * struct gmp_causes - blocks by cause, of every M of every process
+ * @n: as in gmp_tally
+ * @ns: likewise
+ *
+ * Guard: its own CPU, preemption off.
+ */
+struct gmp_causes {
+	u64	n[GMP_CAUSE_COUNT];
+	u64	ns[GMP_CAUSE_COUNT];
+};
+
+enum gmp_cause gmp_cause_now(enum gmp_why why);
+const char *gmp_cause_name(enum gmp_cause cause);
+u64 gmp_hist_from(unsigned int bucket);
+void gmp_tally_blocked(struct gmp_tally *t, enum gmp_cause cause);
+void gmp_tally_slept(struct gmp_tally *t, enum gmp_cause cause, u64 ns);
+void gmp_tally_waited(struct gmp_tally *t, u64 ns);
+void gmp_tally_add(struct gmp_tally *to, const struct gmp_tally *what);
+void gmp_causes_read(struct gmp_causes *sum);
+
+/* ---- account.c, what readers get ------------------------------------------------------------ */
+
 /* What a reader is told a task does now. */
 enum gmp_task_state {
 	GMP_TASK_RUNNING,	/* on a CPU */
@@ -146,6 +194,7 @@ void gmp_account_out(struct gmp_worker *w, enum gmp_why why);
 void gmp_account_in(struct gmp_worker *w, int cpu);
 void gmp_account_close(struct gmp_worker *w);
 bool gmp_account_read(struct gmp_worker *w, struct gmp_sample *s);
+void gmp_account_tally(struct gmp_worker *w, struct gmp_tally *t);
 void gmp_sums_add(struct gmp_sums *to, const struct gmp_sums *what);
 void gmp_totals_read(struct gmp_sums *sum);
 
@@ -178,6 +227,7 @@ void gmp_totals_read(struct gmp_sums *sum);
  * @nr_registered: @lock; registrations ever
  * @gone: @lock; sums of the workers that have gone
  * @gone_switches: @lock; the same of gmp_m_user.switches
+ * @gone_tally: @lock; the same by cause and by length
  * @slot_free: woken whenever a slot becomes free
  */
 struct gmp_group {
@@ -210,6 +260,7 @@ struct gmp_group {
 	u64			nr_registered;
 	struct gmp_sums		gone;
 	u64			gone_switches;
+	struct gmp_tally	gone_tally;
 	wait_queue_head_t	slot_free;
 };
 
@@ -272,6 +323,8 @@ enum gmp_worker_state {
  * @out_oncpu: task, in sched_out: sum_exec_runtime at its last switch out
  * @out_runq: task, in sched_out: run_delay at its last switch out
  * @stopped: task, in sched_out: how many of k->blocked were stops
+ * @cause: task, in sched_out: why it blocks, until it is switched in again
+ * @tally: task, in sched_out and sched_in, under k->seq
  * @base_oncpu: constant; sum_exec_runtime at registration
  * @base_runq: constant; run_delay at registration
  * @grp: constant; holds a reference
@@ -294,6 +347,8 @@ struct gmp_worker {
 	u64			out_oncpu;
 	u64			out_runq;
 	u64			stopped;
+	enum gmp_cause		cause;
+	struct gmp_tally	tally;
 
 	u64			base_oncpu;
 	u64			base_runq;
@@ -336,7 +391,7 @@ void gmp_hooks_exit(void);
 int gmp_dev_init(void);
 void gmp_dev_exit(void);
 
-/* ---- proc.c, proc_status.c, proc_task.c ---------------------------------------------------- */
+/* ---- proc.c, proc_status.c, proc_task.c, proc_cause.c ------------------------------------------ */
 
 int gmp_proc_init(void);
 void gmp_proc_exit(void);
@@ -355,5 +410,7 @@ extern const struct proc_ops gmp_proc_stat_ops;
 extern const struct proc_ops gmp_proc_status_ops;
 extern const struct proc_ops gmp_proc_all_tasks_ops;
 extern const struct proc_ops gmp_proc_tasks_ops;
+extern const struct proc_ops gmp_proc_causes_ops;
+extern const struct proc_ops gmp_proc_hist_ops;
 
 #endif /* GMP_INTERNAL_H */

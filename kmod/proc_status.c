@@ -45,6 +45,19 @@ static void stat_line(struct seq_file *m, const char *name, u64 value)
 	seq_printf(m, "%s %llu\n", name, value);
 }
 
+/* Names are made of the causes': a new cause is two new lines. */
+static void stat_causes(struct seq_file *m)
+{
+	struct gmp_causes sum;
+	unsigned int i;
+
+	gmp_causes_read(&sum);
+	for (i = 0; i < GMP_CAUSE_COUNT; i++) {
+		seq_printf(m, "blocked_%s %llu\n", gmp_cause_name(i), sum.n[i]);
+		seq_printf(m, "blocked_%s_ns %llu\n", gmp_cause_name(i), sum.ns[i]);
+	}
+}
+
 static int stat_show(struct seq_file *m, void *v)
 {
 	struct gmp_sums sum;
@@ -64,6 +77,7 @@ static int stat_show(struct seq_file *m, void *v)
 	stat_line(m, "woken", sum.woken);
 	stat_line(m, "carried", sum.carried);
 	stat_line(m, "carried_ns", sum.carried_ns);
+	stat_causes(m);
 	return 0;
 }
 

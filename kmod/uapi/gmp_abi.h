@@ -105,6 +105,31 @@ enum gmp_why {
 	GMP_WHY_DEAD		= 3,	/* its last switch */
 };
 
+/*
+ * What a task waited for when it blocked, as /proc/gmp names it: the class of the system call it is in,
+ * or what else made it sleep. X(enumerator, text); new ones come at the end.
+ */
+#define GMP_CAUSES(X)						\
+	X(GMP_CAUSE_OTHER,	"other")	/* on its way back to user code, frozen, exiting */ \
+	X(GMP_CAUSE_FAULT,	"fault")	/* page fault of user code */		\
+	X(GMP_CAUSE_STOP,	"stop")		/* SIGSTOP, ptrace */			\
+	X(GMP_CAUSE_FUTEX,	"futex")	/* futex and its kin */			\
+	X(GMP_CAUSE_SLEEP,	"sleep")	/* nanosleep, clock_nanosleep */	\
+	X(GMP_CAUSE_POLL,	"poll")		/* poll, select, epoll_wait, io_uring_enter */ \
+	X(GMP_CAUSE_READ,	"read")		/* read and its kin, of any kind of file */ \
+	X(GMP_CAUSE_WRITE,	"write")	/* write and its kin, likewise */	\
+	X(GMP_CAUSE_NET,	"net")		/* accept, connect, send*, recv* */	\
+	X(GMP_CAUSE_FILE,	"file")		/* open, stat, fsync, flock, rename, ... */ \
+	X(GMP_CAUSE_PROCESS,	"process")	/* wait4, clone, vfork, exit, ... */	\
+	X(GMP_CAUSE_MEMORY,	"memory")	/* mmap, munmap, madvise, ... */	\
+	X(GMP_CAUSE_IPC,	"ipc")		/* System V and POSIX message queues, semaphores */ \
+	X(GMP_CAUSE_SIGNAL,	"signal")	/* pause, sigsuspend, sigtimedwait */	\
+	X(GMP_CAUSE_SYSCALL,	"syscall")	/* any other system call */
+
+#define GMP_CAUSE_ENUM_(e, text)	e,
+enum gmp_cause { GMP_CAUSES(GMP_CAUSE_ENUM_) GMP_CAUSE_COUNT };
+#undef GMP_CAUSE_ENUM_
+
 /* ---- 1. published by every M, with or without the module --------------------------------- */
 
 #define GMP_TLS_MAGIC	0x31534c5450524d47ULL	/* "GMPRTLS1", little endian */

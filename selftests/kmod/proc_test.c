@@ -104,6 +104,9 @@ TEST_F(proc, stat_format)
 		"version", "processes", "ms", "attaches_total", "m_registers_total", "oncpu_ns",
 		"runq_ns", "blocked_ns", "blocked", "preempted", "stopped", "woken", "carried",
 		"carried_ns",
+#define CAUSE_NAMES(e, text) "blocked_" text, "blocked_" text "_ns",
+		GMP_CAUSES(CAUSE_NAMES)
+#undef CAUSE_NAMES
 	};
 	char *text = read_file("/proc/gmp/stat");
 
