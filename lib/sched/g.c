@@ -99,7 +99,6 @@ static inline void reset(struct rt_g *gp)
 	gp->param = NULL;
 	rt_store_rlx(&gp->lockedm, NULL);
 	gp->defers = NULL;
-	gp->waiting = NULL;
 	gp->labels = NULL;
 	gp->max_stack = 0;
 	gp->select_done |= 1;	/* never goes back: a late timer of an earlier select loses (select.c) */

@@ -162,4 +162,14 @@ static inline void rt_wake_after_put(void)
 		rt_wakep();
 }
 
+/* rt_ready() on an M with the P @pp, inline. */
+static rt_always_inline void rt_ready_hot(struct rt_p *pp, struct rt_g *gp)
+{
+	rt_g_set_status(gp, GMP_G_WAITING, GMP_G_RUNNABLE);
+	rt_inject_at(RT_INJ_READY);
+	rt_own_add(&pp->c.readies, 1);
+	rt_runq_push_next(pp, gp);
+	rt_wake_after_put();
+}
+
 #endif

@@ -2,7 +2,7 @@
 /*
  * proc.c - the scheduler: from one goroutine to the next.
  *
- * Owns:       the switch and what is published at it; g0's loop; the first and last code of a G.
+ * Owns:       g0's loop; the first and last code of a G; the rare parts of the switch (switch.h).
  * Not here:   where Gs come from (runq.c, find.c), why they stop (wakeup.c, syscall.c).
  * Invariants: a G is found by others only after its context is saved: whoever leaves one sets
  *             mp->after_*, and the context switched to commits it, first thing (rt_switched()).
@@ -12,21 +12,19 @@
  * every 61st tick). Rejected: always through g0 as Go does (two switches for one); leaving the saved
  * context to be awaited by a flag in the G (a spinning M may wait for one that lost its CPU).
  */
-#include "arch/x86_64/gobuf.h"
-#include "debug/canary.h"
 #include "sched/defer.h"
 #include "sched/gocall.h"
-#include "sched/hot.h"
 #include "sched/rcu.h"
+#include "sched/switch.h"
 #include "sched/time.h"
 
 #define TIMER_TICKS	16u	/* how often a busy P looks at the clock for its timers */
 
 struct rt_sched rt_sched;
 
-/* ---- commit of the last switch --------------------------------------------------------------------- */
+/* ---- rare parts of switch.h ------------------------------------------------------------------------- */
 
-static rt_noinline void commit_fn(struct rt_m *mp, struct rt_g *gp)
+rt_noinline void rt_commit_fn(struct rt_m *mp, struct rt_g *gp)
 {
 	rt_park_fn fn = mp->after_fn;
 
@@ -36,47 +34,40 @@ static rt_noinline void commit_fn(struct rt_m *mp, struct rt_g *gp)
 		rt_ready(gp);
 }
 
-/* First thing on every context that was switched to. */
-static inline void rt_switched(struct rt_g *self)
+/* Every TIMER_TICKS schedulings: is a timer due? Also the quiescent state of RCU. */
+static bool timer_due(struct rt_p *pp)
 {
-	struct rt_m *mp = rt_getm();
-	struct rt_g *gp = mp->after_g;
+	uint64_t next = rt_timers_next(pp);
 
-	rt_san_enter(&self->san);
-	if (!gp)
-		return;
-	mp->after_g = NULL;
-	if (likely(mp->after_lock)) {
-		struct rt_lock *l = mp->after_lock;
-
-		mp->after_lock = NULL;
-		rt_inject_at(RT_INJ_PARKED);
-		rt_unlock(l);
-		return;
-	}
-	commit_fn(mp, gp);
+	rcu_quiescent_state();
+	return next && next <= rt_now();
 }
 
-/* ---- what is published when a G is carried ------------------------------------------------------------ */
-
-static inline void carry(struct rt_m *mp, struct rt_g *gp)
+static inline uint64_t multiple_after(uint64_t tick, uint64_t of)
 {
-	rt_g_set_status(gp, GMP_G_RUNNABLE, GMP_G_RUNNING);
-	rt_store_rlx(&gp->m, mp);
-	rt_store_rlx(&gp->h.m_id, mp->id);
-	rt_store_rlx(&gp->h.runs, gp->h.runs + 1);
-	rt_store_rlx(&mp->curg, gp);
-	rt_own_add(&mp->tls->switches, 1);
-	rt_own_add(&mp->slot->switches, 1);
-	rt_publish(mp, gp, gp->h.goid, GMP_G_RUNNING, GMP_M_RUNNING);
+	return (tick / of + 1) * of;
 }
 
-static inline void put_down(struct rt_m *mp, struct rt_g *gp)
+/* What is done at some ticks only; sets the next of them. */
+rt_noinline bool rt_tick_look(struct rt_p *pp, uint64_t tick)
 {
-	(void)mp;
-	rt_canary_check(gp);
-	rt_store_rlx(&gp->m, NULL);
-	rt_store_rlx(&gp->h.wait_since, rt_coarse_now());
+	uint64_t timers = multiple_after(tick, TIMER_TICKS);
+	uint64_t globq = multiple_after(tick, RT_GLOBQ_TICK);
+
+	pp->tick_look = timers < globq ? timers : globq;
+	if (tick % TIMER_TICKS == 0 && timer_due(pp))
+		return true;
+	return tick % RT_GLOBQ_TICK == 0 &&
+	       (rt_load_rlx(&rt_sched.globq.n) || pp->yieldq.n || rt_load_rlx(&rt_sched.nmtied));
+}
+
+/* @gp, which was picked, has no stack yet, or is another thread's. */
+rt_noinline bool rt_pick_special(struct rt_m *mp, struct rt_p *pp, struct rt_g *gp)
+{
+	if (likely(!gp->lockedm && rt_g_bind_stack(pp, gp)))
+		return true;
+	mp->picked = gp;
+	return false;
 }
 
 static inline void to_g0(struct rt_m *mp)
@@ -85,71 +76,9 @@ static inline void to_g0(struct rt_m *mp)
 	rt_publish_m(mp, GMP_M_SCHED);
 }
 
-/* ---- the next G, when it is near ------------------------------------------------------------------------ */
-
-/* Every TIMER_TICKS schedulings: is a timer due? Also the quiescent state of RCU. */
-static rt_noinline bool tick_work(struct rt_p *pp)
+rt_noinline RT_RETURN_BY_JUMP void rt_switch_g0(struct rt_m *mp, struct rt_g *gp)
 {
-	uint64_t next = rt_timers_next(pp);
-
-	rcu_quiescent_state();
-	return next && next <= rt_now();
-}
-
-/* Things only g0 can do. */
-static inline bool needs_g0(struct rt_m *mp, struct rt_p *pp, uint64_t tick)
-{
-	if (unlikely(rt_load_rlx(&pp->attention) || mp->lockedg))
-		return true;
-	if (unlikely(tick % TIMER_TICKS == 0) && tick_work(pp))
-		return true;
-	return unlikely(tick % RT_GLOBQ_TICK == 0) &&
-	       (rt_load_rlx(&rt_sched.globq.n) || pp->yieldq.n || rt_load_rlx(&rt_sched.nmtied));
-}
-
-/* Every other time one of those that can only run here: they wait in no queue others see. */
-static inline struct rt_g *pick_queued(struct rt_m *mp, struct rt_p *pp, uint64_t tick)
-{
-	struct rt_g *gp;
-
-	if (unlikely(mp->tied.n) && tick % 2 == 0)
-		return rt_gqueue_pop(&mp->tied);
-	gp = rt_runq_pop(pp);
-	if (!gp && pp->yieldq.n && !rt_load_rlx(&rt_sched.globq.n))
-		gp = rt_yieldq_get(pp, 0);
-	return gp;
-}
-
-/* The next G to run on @pp without entering g0; NULL: g0 must look. */
-static inline struct rt_g *pick(struct rt_m *mp, struct rt_p *pp)
-{
-	uint64_t tick = pp->schedtick;
-	struct rt_g *gp;
-
-	if (needs_g0(mp, pp, tick))
-		return NULL;
-	gp = rt_runnext_take(pp);
-	if (gp) {
-		rt_own_add(&pp->c.runnext_hits, 1);	/* inherits the time slice: no tick */
-	} else {
-		gp = pick_queued(mp, pp, tick);
-		if (!gp)
-			return NULL;
-		rt_store_rlx(&pp->schedtick, tick + 1);
-	}
-	if (unlikely(gp->lockedm || (!gp->sp && !rt_g_bind_stack(pp, gp)))) {
-		mp->picked = gp;	/* another thread's, or no memory: g0 deals with it */
-		return NULL;
-	}
-	rt_own_add(&pp->c.switches, 1);
-	return gp;
-}
-
-/* ---- leaving a G --------------------------------------------------------------------------------------------- */
-
-void rt_switch_g0(struct rt_m *mp, struct rt_g *gp)
-{
-	put_down(mp, gp);
+	rt_put_down(gp);
 	to_g0(mp);
 	rt_san_leave(&gp->san, &mp->g0.san, mp->g0.stack_lo, mp->g0.stack_hi);
 	rt_switch(&gp->sp, mp->g0.sp);
@@ -158,21 +87,7 @@ void rt_switch_g0(struct rt_m *mp, struct rt_g *gp)
 
 void rt_switch_off(struct rt_m *mp, struct rt_g *gp)
 {
-	struct rt_g *next = pick(mp, mp->p);
-
-	if (unlikely(!next)) {
-		rt_switch_g0(mp, gp);
-		return;
-	}
-	if (unlikely(next == gp)) {	/* a yield with nobody else */
-		carry(mp, gp);
-		return;
-	}
-	put_down(mp, gp);
-	carry(mp, next);
-	rt_san_leave(&gp->san, &next->san, next->stack_lo, next->stack_hi);
-	rt_switch(&gp->sp, next->sp);
-	rt_switched(gp);
+	rt_leave(mp, gp, true);
 }
 
 /* ---- first and last code of a G --------------------------------------------------------------------------------- */
@@ -241,9 +156,9 @@ _Noreturn void rt_g_exit(void)
 		rt_label_ops->drop(gp);
 	mp = rt_getm();
 	release_g(mp, mp->p, gp);
-	next = unlikely(mp->end_thread) ? NULL : pick(mp, mp->p);
+	next = unlikely(mp->end_thread) ? NULL : rt_pick(mp, mp->p);
 	if (likely(next)) {
-		carry(mp, next);
+		rt_carry_next(mp, next);
 		rt_san_leave(NULL, &next->san, next->stack_lo, next->stack_hi);
 		rt_jump(next->sp);
 	}
@@ -259,7 +174,7 @@ void rt_execute(struct rt_m *mp, struct rt_g *gp)
 	if (unlikely(!gp->sp) && !rt_g_bind_stack(mp->p, gp))
 		rt_throw("out of memory: no stack for a goroutine");
 	rt_own_add(&mp->p->c.switches, 1);
-	carry(mp, gp);
+	rt_carry(mp, gp);
 	rt_san_leave(&mp->g0.san, &gp->san, gp->stack_lo, gp->stack_hi);
 	rt_switch(&mp->g0.sp, gp->sp);
 	rt_switched(&mp->g0);

@@ -72,9 +72,27 @@ struct rt_g *rt_globq_get(struct rt_p *pp, uint32_t max)
 	return take_share(pp, &rt_sched.globq, max);
 }
 
-struct rt_g *rt_yieldq_get(struct rt_p *pp, uint32_t max)
+/*
+ * The same of the yield queue, while the ring is empty and the only P's: all of it, as far as fits, and
+ * without a count for each.
+ */
+struct rt_g *rt_yieldq_get(struct rt_p *pp)
 {
-	return take_share(pp, &pp->yieldq, max);
+	struct rt_gqueue *q = &pp->yieldq;
+	uint64_t n = q->n < RT_GLOBQ_BATCH_MAX ? q->n : RT_GLOBQ_BATCH_MAX;
+	struct rt_g *gp = q->head, *next = gp->schedlink;
+	uint32_t t = pp->runqtail;
+
+	rt_own_add(&pp->c.globq_batches, 1);
+	rt_own_add(&pp->c.globq_got, n);
+	for (uint64_t i = 1; i < n; i++, next = next->schedlink)
+		rt_store_rlx(&pp->runq[t++ % RT_RUNQ_LEN], next);
+	rt_store_rel(&pp->runqtail, t);			/* MO-4 */
+	q->head = next;
+	if (!next)
+		q->tail = NULL;
+	rt_store_rlx(&q->n, q->n - n);
+	return gp;
 }
 
 /* ---- the ring ------------------------------------------------------------------------------------ */

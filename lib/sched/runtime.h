@@ -48,34 +48,36 @@
 struct rt_m;
 struct rt_p;
 struct rt_defer;
-struct rt_sudog;
 struct rt_timers;
 struct rt_labels;
 
 struct rt_g {
 	struct gmp_g_head h;	/* public head, atomic; written by the owner, status by rt_g_set_status() */
 
+	/* with the end of the head one cache line: all that a switch needs */
 	void *sp;		/* saved context; NULL: has not run, needs a stack. owner */
-	uintptr_t stack_lo;	/* 0: no stack yet. owner */
-	uintptr_t stack_hi;	/* owner */
 	struct rt_m *m;		/* carries it; atomic for readers, written by that M */
 	struct rt_g *schedlink;	/* next on a queue or free list; guarded by that */
-	void *arg;		/* owner */
-	void *param;		/* what the waker passes; by the waker before rt_ready() */
 	struct rt_m *lockedm;	/* gmp_lock_os_thread(); owner */
 	struct rt_defer *defers;	/* LIFO; owner */
-	struct rt_sudog *waiting;	/* what it waits for, for dumps and select */
-	struct rt_labels *labels;	/* immutable and counted; owner */
-	uint32_t max_stack;	/* wanted size, 0 = the default. const */
 	uint32_t select_done;	/* select: 0 open, 1 won by a waker; atomic */
 	uint16_t nopreempt;	/* depth of gmp_nopreempt_begin(); owner */
 	uint16_t tied;		/* to its M until its next voluntary stop; owner */
+
+	/* when it begins and ends, and in a select */
+	uintptr_t stack_lo;	/* 0: no stack yet. owner */
+	uintptr_t stack_hi;	/* owner */
+	void *arg;		/* owner */
+	void *param;		/* what the waker of a select passes; by the waker before rt_ready() */
+	struct rt_labels *labels;	/* immutable and counted; owner */
+	uint32_t max_stack;	/* wanted size, 0 = the default. const */
 	uint32_t reserved;
 	uint64_t runnable_since;	/* accounting only */
 	struct rt_san san;		/* sanitizer builds only; owner */
 };
 
 rt_static_assert(sizeof(struct rt_g) - sizeof(struct rt_san) <= 192, "G: three cache lines; a parked one costs a page and this");
+rt_static_assert(offsetof(struct rt_g, stack_lo) == 128, "G: a switch touches the first two lines only");
 
 /* A queue of Gs linked through schedlink. */
 struct rt_gqueue {
@@ -135,6 +137,7 @@ struct rt_p {
 	struct rt_m *m;			/* holds it; atomic for readers */
 	uint64_t *word;			/* const: its P word (gmp_abi.h), in the shared page if any */
 	uint64_t schedtick;		/* plus one at each scheduling; atomic for sysmon */
+	uint64_t tick_look;		/* schedtick at which rt_tick_look() is due; owner */
 	uint64_t syscalltick;		/* plus one at each system call; atomic for sysmon */
 	uint64_t goid_next, goid_end;	/* cache of goids; owner */
 	struct rt_gqueue yieldq;	/* end of the global queue while there is one P; owner */

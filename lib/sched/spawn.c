@@ -293,7 +293,9 @@ RT_PUBLIC _Noreturn void gmp_goexit(void)
 
 RT_PUBLIC void gmp_yield(void)
 {
-	if (rt_may_park() && !rt_getm()->stops_world)
+	struct rt_m *mp = rt_getm();
+
+	if (likely(mp && mp->p && mp->curg && !mp->stops_world))
 		rt_yield();
 }
 

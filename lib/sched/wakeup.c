@@ -3,7 +3,7 @@
  * wakeup.c - park and ready; whom to wake.
  *
  * Owns:       the edges RUNNING -> WAITING -> RUNNABLE and RUNNING -> RUNNABLE (yield).
- * Not here:   the queues (runq.c), the switch (proc.c), the sleeper's half of MO-6 (find.c).
+ * Not here:   the queues (runq.c), the switch (switch.h), the sleeper's half of MO-6 (find.c).
  *
  * MO-6. Work must not lie in a queue while a P is idle and nobody looks for it.
  *
@@ -17,7 +17,7 @@
  * With one P there is no other P to wake and no fence to pay: its owner is the submitter, or the
  * submitter has no P and goes through sched.lock.
  */
-#include "sched/hot.h"
+#include "sched/switch.h"
 
 struct rt_g *rt_may_park(void)
 {
@@ -28,41 +28,20 @@ struct rt_g *rt_may_park(void)
 	return rt_getg();
 }
 
-static inline struct rt_g *begin_park(struct rt_m **mpp, enum gmp_wait_reason why)
+RT_RETURN_BY_JUMP void rt_park(rt_park_fn fn, void *arg, enum gmp_wait_reason why)
 {
 	struct rt_m *mp = rt_getm();
-	struct rt_g *gp = rt_getg();
+	struct rt_g *gp = rt_begin_park(mp, why);
 
-	if (unlikely(!mp || !gp))
-		rt_throw("park outside of a goroutine");
-	if (unlikely(mp->stops_world))
-		rt_throw("park while the world is stopped");
-	rt_store_rlx(&gp->h.wait_reason, (uint16_t)why);
-	gp->tied = 0;
-	rt_own_add(&mp->p->c.parks, 1);
-	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_WAITING);
 	mp->after_g = gp;
-	*mpp = mp;
-	return gp;
-}
-
-void rt_park(rt_park_fn fn, void *arg, enum gmp_wait_reason why)
-{
-	struct rt_m *mp;
-	struct rt_g *gp = begin_park(&mp, why);
-
 	mp->after_fn = fn;
 	mp->after_arg = arg;
-	rt_switch_off(mp, gp);
+	rt_leave(mp, gp, false);
 }
 
-void rt_park_unlock(struct rt_lock *l, enum gmp_wait_reason why)
+RT_RETURN_BY_JUMP void rt_park_unlock(struct rt_lock *l, enum gmp_wait_reason why)
 {
-	struct rt_m *mp;
-	struct rt_g *gp = begin_park(&mp, why);
-
-	mp->after_lock = l;
-	rt_switch_off(mp, gp);
+	rt_park_unlock_hot(rt_getm(), l, why);
 }
 
 /* ---- ready ------------------------------------------------------------------------------------------ */
@@ -79,17 +58,14 @@ static rt_noinline void ready_remote(struct rt_g *gp)
 void rt_ready(struct rt_g *gp)
 {
 	struct rt_m *mp = rt_getm();
-	struct rt_p *pp = mp ? mp->p : NULL;
 
-	rt_g_set_status(gp, GMP_G_WAITING, GMP_G_RUNNABLE);
-	rt_inject_at(RT_INJ_READY);
-	if (unlikely(!pp)) {
-		ready_remote(gp);
+	if (likely(mp && mp->p)) {
+		rt_ready_hot(mp->p, gp);
 		return;
 	}
-	rt_own_add(&pp->c.readies, 1);
-	rt_runq_push_next(pp, gp);
-	rt_wake_after_put();
+	rt_g_set_status(gp, GMP_G_WAITING, GMP_G_RUNNABLE);
+	rt_inject_at(RT_INJ_READY);
+	ready_remote(gp);
 }
 
 void rt_ready_list(struct rt_gqueue *q)
@@ -169,19 +145,18 @@ static bool yield_commit(struct rt_g *gp, void *arg)
 	return true;
 }
 
-void rt_yield(void)
+RT_RETURN_BY_JUMP void rt_yield(void)
 {
 	struct rt_m *mp = rt_getm();
-	struct rt_g *gp = rt_getg();
+	struct rt_g *gp = mp->curg;
 
 	gp->tied = 0;
 	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_RUNNABLE);
 	if (likely(rt_sched.single && !gp->lockedm)) {
-		/* Only this P can run it, and this M has the P: it may be queued before it is saved. */
-		rt_gqueue_push(&mp->p->yieldq, gp);
+		rt_gqueue_push(&mp->p->yieldq, gp);	/* before it is saved: see switch.h */
 	} else {
 		mp->after_g = gp;
 		mp->after_fn = yield_commit;
 	}
-	rt_switch_off(mp, gp);
+	rt_leave(mp, gp, true);
 }

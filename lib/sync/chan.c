@@ -17,6 +17,8 @@
 
 #include <stdlib.h>
 
+#include "sched/switch.h"
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 static bool buffer_get(struct gmp_chan *c, size_t bytes)
@@ -108,6 +110,14 @@ rt_cold struct rt_sudog *rt_chan_take_foreign(struct gmp_chan *c, struct rt_wait
 	return sg;
 }
 
+/* A thread that is no M has kept the run from ending since it took the G. */
+rt_cold void rt_chan_wake_slow(struct rt_g *gp)
+{
+	rt_ready(gp);
+	if (!rt_getm())
+		rt_ext_leave();
+}
+
 /* ---- waiting ----------------------------------------------------------------------------------- */
 
 static bool stay(struct rt_g *gp, void *arg)
@@ -133,22 +143,19 @@ static rt_noinline RT_RETURN_BY_JUMP int wait_on(struct gmp_chan *c, struct rt_w
 						 enum gmp_wait_reason why)
 {
 	struct rt_m *mp = rt_getm();
-	struct rt_g *gp = rt_getg();
 	struct rt_sudog sg;
 
-	if (unlikely(!mp || !mp->p || !gp)) {
+	if (unlikely(!mp || !mp->p || !mp->curg)) {
 		rt_unlock(&c->lock);
 		return -EWOULDBLOCK;
 	}
 	rt_chan_check_gen(c);
-	sg.g = gp;
+	sg.g = mp->curg;
 	sg.elem = elem;
 	sg.c = c;
 	sg.select = false;
 	rt_waitq_add(q, &sg);
-	gp->waiting = &sg;
-	rt_park_unlock(&c->lock, why);
-	gp->waiting = NULL;
+	rt_park_unlock_hot(mp, &c->lock, why);
 	if (why == GMP_WAIT_CHAN_RECV)
 		return sg.ok;
 	return sg.ok ? 0 : -EPIPE;

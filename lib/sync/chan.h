@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "gmprt/chan.h"
-#include "sched/sched.h"
+#include "sched/hot.h"
 #include "sync/sudog.h"
 
 /* Two cache lines; a small buffer lies in what is left of the second. */
@@ -97,19 +97,25 @@ static inline struct rt_sudog *rt_chan_take(struct gmp_chan *c, struct rt_waitq 
 	return rt_waitq_take(q);
 }
 
-/* No lock held. A thread that is no M has kept the run from ending since it took the G. */
+void rt_chan_wake_slow(struct rt_g *gp);
+
+/* No lock held. */
 static inline void rt_chan_wake(struct rt_g *gp)
 {
-	rt_ready(gp);
-	if (unlikely(!rt_getm()))
-		rt_ext_leave();
+	struct rt_m *mp = rt_getm();
+
+	if (likely(mp && mp->p))
+		rt_ready_hot(mp->p, gp);
+	else
+		rt_chan_wake_slow(gp);
 }
 
-/* The waiter's G learns which sudog it was and how it went; it runs on when it is made ready. */
+/* The waiter learns how it went, a select also for which case; it runs on when it is made ready. */
 static inline struct rt_g *rt_chan_grant(struct rt_sudog *sg, bool ok)
 {
 	sg->ok = ok;
-	sg->g->param = sg;
+	if (sg->select)
+		sg->g->param = sg;
 	return sg->g;
 }
 

@@ -301,9 +301,7 @@ static int park(struct select *s, struct rt_g *gp)
 	const struct rt_sudog *won;
 	struct gmp_case *k;
 
-	gp->waiting = s->sg;
 	rt_park(parked, s, s->n ? GMP_WAIT_SELECT : GMP_WAIT_SELECT_NONE);
-	gp->waiting = NULL;
 	won = gp->param;
 	gp->param = NULL;
 	if (s->deadline && won)

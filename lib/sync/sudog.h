@@ -12,20 +12,6 @@
 
 #include "sched/runtime.h"
 
-/*
- * For a function that parks and then returns to its caller: returns by an indirect jump. The return
- * stack of the CPU knows the callers of the goroutine that ran before, so a ret there is mispredicted
- * each time; the branch predictor learns the jump (ping-pong: 11 of 80 ns). The thunk is in sudog.c.
- */
-#if defined(__x86_64__) && defined(__has_attribute) && !defined(__CET__)
-#if __has_attribute(function_return)
-#define RT_RETURN_BY_JUMP	__attribute__((function_return("thunk-extern")))
-#endif
-#endif
-#ifndef RT_RETURN_BY_JUMP
-#define RT_RETURN_BY_JUMP
-#endif
-
 /* All fields: lock of the channel; "const" after it was queued. */
 struct rt_sudog {
 	struct rt_sudog *next, *prev;

@@ -58,6 +58,20 @@ rt_switch:
 	.cfi_endproc
 	.size	rt_switch, . - rt_switch
 
+	/* How functions marked RT_RETURN_BY_JUMP return (gobuf.h); the name is the compiler's. */
+	.globl	__x86_return_thunk
+	.hidden	__x86_return_thunk
+	.type	__x86_return_thunk, @function
+	.p2align 4
+__x86_return_thunk:
+	.cfi_startproc
+	popq	%rcx
+	.cfi_adjust_cfa_offset -8
+	.cfi_register %rip, %rcx
+	jmp	*%rcx
+	.cfi_endproc
+	.size	__x86_return_thunk, . - __x86_return_thunk
+
 	.globl	rt_jump
 	.hidden	rt_jump
 	.type	rt_jump, @function
