@@ -363,7 +363,11 @@ static bool poll_for_all(struct rt_m *mp, struct rt_g **gp)
 	sleep_in_poll(mp, &q);
 	pp = idle_p();
 	if (!pp) {
+		uint64_t when = rt_timers_next_all();
+
 		rt_ready_list(&q);
+		if (when)
+			rt_sysmon_tell(when);	/* all Ps are busy, maybe with long runs */
 		return false;
 	}
 	rt_p_acquire(mp, pp);

@@ -159,7 +159,8 @@ struct rt_p {
 	/* sysmon's view of this P; sysmon only */
 	uint64_t seen_schedtick, seen_schedwhen;
 	uint64_t seen_syscalltick, seen_syscallwhen;
-	uint64_t timer_schedtick;
+	uint64_t timer_switches, timer_looked;
+	uint32_t timer_asked;		/* times in a row, for a timer that is due */
 
 	/* counters, written by the owner, read by anyone: rt_own_add() */
 	struct rt_p_counters {
@@ -211,6 +212,7 @@ struct rt_sched {
 	uint32_t nmspinning;		/* atomic, MO-6 */
 	uint64_t lastpoll;		/* 0 = somebody sleeps in the poll; atomic */
 	uint64_t poll_until;		/* when that sleep ends, 0 = no limit; atomic */
+	uint64_t sysmon_until;		/* when sysmon's nap ends; atomic, MO-13 */
 	uint64_t goidgen;		/* last goid given to a P's cache; atomic */
 	int64_t ng;			/* Gs neither dead nor system; atomic */
 	uint32_t nsyscall;		/* declared system calls in progress: no deadlock report; atomic */

@@ -139,6 +139,14 @@ void rt_handoff(struct rt_p *pp);		/* an M for a P that has none, if there is us
 void rt_poller_until(uint64_t when);		/* somebody must wake at @when */
 int rt_sysmon_start(void);			/* 0 or -errno */
 void rt_sysmon_wake(void);
+/* What sysmon did since the program began; written by it alone. For tests. */
+extern struct rt_sysmon_count {
+	uint64_t rounds, netpolls;	/* ..., polls of the network because nobody else did */
+	uint64_t told;			/* long naps that ended early because a timer was set */
+	uint64_t slices, timers;	/* Ps asked to stop: after 10 ms, for a timer that is due */
+} rt_sysmon_count;
+uint64_t rt_sysmon_nap(uint64_t ns, uint32_t idle);
+void rt_sysmon_tell(uint64_t when);		/* a timer that a busy P may not look at */
 void rt_sysmon_stop(void);
 void rt_world_stop(void);			/* parks until it is this G's turn; no P runs but ours */
 void rt_world_start(void);

@@ -3,13 +3,24 @@
  * sysmon.c - the monitor: a thread without a P that looks after those that have one.
  *
  * Every 20 us to 10 ms: retakes Ps from system calls, preempts what ran for 10 ms, polls the network
- * when nobody did for 10 ms, starts an M for a timer that is due on a busy P. It doubles its sleep
- * after 50 rounds with nothing to do, and sleeps without limit while all Ps are idle.
+ * when nobody did for 10 ms. It doubles its sleep after 50 rounds with nothing to do, and sleeps without
+ * limit while all Ps are idle.
+ *
+ * Timers of busy Ps. Its sleep ends at the next deadline of any P that is busy; then that P is stopped,
+ * for long enough to run its timers. So a ticker behind a tight loop is late by what it takes to wake
+ * this thread and to deliver a signal, some 30 us (Go: up to 20 ms). A timer that is set to fire
+ * before the end of a long sleep ends it (MO-13); one that beats a sleep of TIMER_NS does not: it may be
+ * late by that much once, and pays for no system call.
+ * Rejected: a timer of the kernel for each M (timer_create() with SIGEV_THREAD_ID). It would come when
+ * the thread has long entered a system call, which would fail with EINTR: every call of usleep(1000)
+ * behind a ticker of 1 ms. Only somebody else can look first whether a thread computes. Timers of
+ * the thread's CPU time do not come in system calls, but only at ticks of the kernel, 1 to 10 ms late.
  */
 #include <sys/prctl.h>
 #include <time.h>
 
 #include "debug/schedtrace.h"
+#include "os/futex.h"
 #include "sched/env.h"
 #include "sched/hot.h"
 #include "sched/preempt.h"
@@ -18,7 +29,9 @@
 
 #define MIN_NS		20000
 #define MAX_NS		10000000
-#define TIMER_NS	1000000		/* longest nap while a busy P has timers */
+#define TIMER_NS	1000000		/* longest nap while busy Ps have timers, or had lately */
+#define TIMER_ROUNDS	50		/* lately: within so many naps */
+#define LONG_RUN_NS	100000		/* a P whose Gs run that long on average is stopped for a timer */
 #define IDLE_ROUNDS	50
 #define POLL_NS		10000000ull
 #define STRANGERS_NS	250000000	/* how often it is looked whether foreign threads are left */
@@ -27,30 +40,46 @@ static struct {
 	pthread_t thread;
 	bool started;
 	uint32_t stop;		/* atomic */
+	uint32_t told;		/* futex: 1 = a timer comes before the end of the nap */
 } mon;
+
+struct rt_sysmon_count rt_sysmon_count;
 
 /* ---- system calls and long runs -------------------------------------------------------------------------- */
 
-/* Long enough in the call, or wanted by others: as Go's retake(). */
-static bool should_retake(struct rt_p *pp, uint64_t now)
+static bool timer_is_due(struct rt_p *pp, uint64_t now)
+{
+	uint64_t when = rt_timers_next(pp);
+
+	return when && when <= now;
+}
+
+/*
+ * Long enough in the call, or wanted by others: as Go's retake(). @slice_over: the P has not scheduled
+ * for 10 ms. Without that, a G that makes one short call after the other would never be met in the
+ * same call twice, and keep its P from all others.
+ */
+static bool should_retake(struct rt_p *pp, uint64_t now, bool slice_over)
 {
 	uint64_t tick = rt_load_rlx(&pp->syscalltick);
 
-	if (pp->seen_syscalltick != tick) {
+	if (timer_is_due(pp, now))
+		return true;
+	if (!slice_over && pp->seen_syscalltick != tick) {
 		pp->seen_syscalltick = tick;
 		pp->seen_syscallwhen = now;
 		return false;
 	}
-	return !rt_runq_empty(pp) ||
+	return !rt_runq_empty(pp) || rt_load_rlx(&rt_sched.globq.n) || pp->yieldq.n ||
 	       rt_load_acq(&rt_sched.nmspinning) + rt_load_acq(&rt_sched.npidle) == 0 ||
 	       pp->seen_syscallwhen + RT_FORCE_PREEMPT_NS <= now;
 }
 
-static bool retake_syscall(struct rt_p *pp, uint64_t now)
+static bool retake_syscall(struct rt_p *pp, uint64_t now, bool slice_over)
 {
 	uint64_t w = rt_load_acq(pp->word);
 
-	if (GMP_P_WORD_STATUS(w) != GMP_P_SYSCALL || !should_retake(pp, now))
+	if (GMP_P_WORD_STATUS(w) != GMP_P_SYSCALL || !should_retake(pp, now, slice_over))
 		return false;
 	rt_inject_at(RT_INJ_RETAKE);
 	if (!rt_p_retake(pp, w))
@@ -60,17 +89,21 @@ static bool retake_syscall(struct rt_p *pp, uint64_t now)
 	return true;
 }
 
-static void check_slice(struct rt_p *pp, uint64_t now)
+/* True when it has run, or been in system calls, for a whole slice. */
+static bool check_slice(struct rt_p *pp, uint64_t now)
 {
 	uint64_t tick = rt_load_rlx(&pp->schedtick);
 
 	if (pp->seen_schedtick != tick) {
 		pp->seen_schedtick = tick;
 		pp->seen_schedwhen = now;
-		return;
+		return false;
 	}
-	if (pp->seen_schedwhen + RT_FORCE_PREEMPT_NS <= now)
-		rt_preempt_one(pp, RT_ATT_PREEMPT);
+	if (pp->seen_schedwhen + RT_FORCE_PREEMPT_NS > now)
+		return false;
+	rt_own_add(&rt_sysmon_count.slices, 1);
+	rt_preempt_one(pp, RT_ATT_PREEMPT);
+	return true;
 }
 
 static bool retake(uint64_t now)
@@ -82,11 +115,12 @@ static bool retake(uint64_t now)
 	for (uint32_t i = 0; i < n; i++) {
 		struct rt_p *pp = allp[i];
 		uint32_t status = GMP_P_WORD_STATUS(rt_load_acq(pp->word));
+		bool slice_over = false;
 
 		if (status == GMP_P_RUNNING || status == GMP_P_SYSCALL)
-			check_slice(pp, now);
+			slice_over = check_slice(pp, now);
 		if (status == GMP_P_SYSCALL)
-			did |= retake_syscall(pp, now);
+			did |= retake_syscall(pp, now, slice_over);
 	}
 	return did;
 }
@@ -102,6 +136,7 @@ static bool poll_network(uint64_t now)
 		return false;
 	if (!rt_cas_ar(&rt_sched.lastpoll, last, now))
 		return false;
+	rt_own_add(&rt_sysmon_count.netpolls, 1);
 	rt_netpoll->poll(0, &q);
 	if (!q.head)
 		return false;
@@ -109,43 +144,73 @@ static bool poll_network(uint64_t now)
 	return true;
 }
 
-/*
- * A timer is due on a P that runs: its owner looks at the next scheduling point, and is made to if it
- * has not had one since the last round; another M may help. Returns when to look again.
- */
-static uint64_t timer_due(struct rt_p *pp)
+/* Its Gs run for long, each: no scheduling point is near. */
+static bool long_runs(const struct rt_p *pp, uint64_t now)
 {
-	bool stuck = rt_load_rlx(&pp->schedtick) == pp->timer_schedtick;
+	uint64_t runs = rt_load_rlx(&pp->c.switches) - pp->timer_switches;
 
-	if (stuck)
-		rt_preempt_one(pp, RT_ATT_TIMER);
-	else
-		rt_or_ar(&pp->attention, RT_ATT_TIMER);
-	if (rt_load_acq(&rt_sched.npidle))
-		rt_wakep();
-	return stuck ? TIMER_NS : MIN_NS;	/* look again soon whether it has looked */
+	return runs * LONG_RUN_NS < now - pp->timer_looked;
 }
 
-/* Returns the time until the next timer of a P that is busy, at most TIMER_NS: it may set an earlier one. */
+/*
+ * A timer is due on a P that runs: its owner looks at the next scheduling point, and is made to if that
+ * may be far; another M may help. Returns when to look again: soon at first, whether it has looked
+ * and what its next deadline is; ever later if it cannot be stopped where it is (libc).
+ */
+static uint64_t timer_due(struct rt_p *pp, uint64_t now)
+{
+	uint64_t again = (uint64_t)MIN_NS << (pp->timer_asked < 6 ? pp->timer_asked : 6);
+
+	if (long_runs(pp, now)) {
+		rt_own_add(&rt_sysmon_count.timers, 1);
+		rt_preempt_one(pp, RT_ATT_TIMER);
+		pp->timer_asked++;
+	} else {
+		rt_or_ar(&pp->attention, RT_ATT_TIMER);
+	}
+	if (rt_load_acq(&rt_sched.npidle))
+		rt_wakep();
+	return again;
+}
+
+/* Returns the time until the next timer of a P that is busy, ~0 = it has none. */
+static uint64_t check_timer(struct rt_p *pp, uint64_t now)
+{
+	uint32_t status = GMP_P_WORD_STATUS(rt_load_rlx(pp->word));
+	uint64_t when = rt_timers_next(pp), left = UINT64_MAX;
+
+	if (!when || (status != GMP_P_RUNNING && status != GMP_P_SYSCALL)) {
+		pp->timer_asked = 0;
+	} else if (when > now) {
+		pp->timer_asked = 0;
+		left = when - now;
+	} else if (status == GMP_P_RUNNING) {
+		left = timer_due(pp, now);
+	} else {
+		left = MIN_NS;		/* retake() will take it */
+	}
+	pp->timer_switches = rt_load_rlx(&pp->c.switches);
+	pp->timer_looked = now;
+	return left;
+}
+
+/* Returns how long to sleep at most. */
 static uint64_t check_timers(uint64_t now)
 {
+	static uint32_t since;		/* naps since a busy P had a timer */
+	uint64_t least = UINT64_MAX;
 	uint32_t n;
 	struct rt_p **allp = rt_all_ps(&n);
-	uint64_t least = MAX_NS;
 
 	for (uint32_t i = 0; i < n; i++) {
-		struct rt_p *pp = allp[i];
-		uint64_t when = rt_timers_next(pp);
+		uint64_t left = check_timer(allp[i], now);
 
-		if (when && GMP_P_WORD_STATUS(rt_load_rlx(pp->word)) == GMP_P_RUNNING) {
-			uint64_t left = when <= now ? timer_due(pp) : when - now;
-
-			left = left < TIMER_NS ? left : TIMER_NS;
-			least = left < least ? left : least;
-		}
-		pp->timer_schedtick = rt_load_rlx(&pp->schedtick);
+		least = left < least ? left : least;
 	}
-	return least;
+	since = least < UINT64_MAX ? 0 : since < TIMER_ROUNDS ? since + 1 : since;
+	if (since < TIMER_ROUNDS && least > TIMER_NS)
+		return TIMER_NS;
+	return least < MAX_NS ? least : MAX_NS;
 }
 
 /* In no P's hands: every owner of a P looks at these before it gives it up. */
@@ -164,13 +229,47 @@ static void retry_start(void)
 
 /* ---- the thread ------------------------------------------------------------------------------------------------ */
 
+static bool timer_before(uint64_t until)
+{
+	uint32_t n;
+	struct rt_p **allp = rt_all_ps(&n);
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t when = rt_timers_next(allp[i]);
+
+		if (when && when < until && GMP_P_WORD_STATUS(rt_load_rlx(allp[i]->word)) != GMP_P_IDLE)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * MO-13: the end of the nap is published, full fence, the timers are read; rt_sysmon_tell(): the deadline
+ * was published, full fence, the end of the nap is read. So a timer that somebody sets while this thread
+ * goes to sleep is seen, or ends the sleep.
+ */
 static void nap(uint64_t ns)
 {
 	struct timespec ts = { .tv_nsec = (long)ns };
+	uint64_t until = rt_now() + ns;
 
+	rt_store_rlx(&rt_sched.sysmon_until, until);
+	rt_smp_mb();				/* MO-13 */
+	if (ns > TIMER_NS && timer_before(until))
+		return;
 	rcu_thread_offline();
-	clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
+	rt_futex_wait(&mon.told, 0, &ts);
 	rcu_thread_online();
+	rt_store_rlx(&rt_sched.sysmon_until, 0);
+	if (rt_xchg_ar(&mon.told, 0))		/* MO-13: who told us now is read below, or wakes us again */
+		rt_own_add(&rt_sysmon_count.told, 1);
+}
+
+/* A timer was set for @when and its P may be busy: this comes before a long nap ends. Any thread. */
+void rt_sysmon_tell(uint64_t when)
+{
+	if (when + TIMER_NS < rt_load_rlx(&rt_sched.sysmon_until) && rt_xchg_ar(&mon.told, 1) == 0)
+		rt_futex_wake(&mon.told, 1);
 }
 
 static bool all_idle(void)
@@ -210,7 +309,8 @@ static void deep_sleep(void)
 	rt_unlock(&rt_sched.lock);
 }
 
-static uint64_t next_nap(uint64_t ns, uint32_t idle)
+/* From the length of the last nap and the number of rounds in a row that found nothing to do. */
+uint64_t rt_sysmon_nap(uint64_t ns, uint32_t idle)
 {
 	if (idle == 0)
 		return MIN_NS;
@@ -225,6 +325,7 @@ static bool round_of_checks(uint64_t *until_timer)
 	uint64_t now = rt_now();
 	bool did;
 
+	rt_own_add(&rt_sysmon_count.rounds, 1);
 	rt_store_rlx(&rt_sched.coarse_now, now);
 	did = poll_network(now);
 	did |= retake(now);
@@ -248,7 +349,7 @@ static void *sysmon(void *arg)
 	rt_tls.mstate = GMP_M_SYSMON;
 	rt_follow_init(rt_now());
 	while (!rt_load_acq(&mon.stop)) {
-		ns = next_nap(ns, idle);
+		ns = rt_sysmon_nap(ns, idle);
 		nap(ns < until_timer ? ns : until_timer);
 		if (ns == MAX_NS && all_idle()) {
 			deep_sleep();
@@ -273,6 +374,7 @@ int rt_sysmon_start(void)
 
 	rt_store_rel(&mon.stop, 0);
 	rt_note_clear(&rt_sched.sysmonnote);
+	mon.told = 0;
 	rt_sched.sysmonwait = 0;
 	err = pthread_create(&mon.thread, NULL, sysmon, NULL);
 	mon.started = err == 0;
@@ -291,6 +393,8 @@ void rt_sysmon_stop(void)
 		return;
 	rt_store_rel(&mon.stop, 1);
 	rt_sysmon_wake();
+	rt_store_rel(&mon.told, 1);
+	rt_futex_wake(&mon.told, 1);
 	pthread_join(mon.thread, NULL);
 	mon.started = false;
 }

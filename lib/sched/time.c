@@ -47,6 +47,15 @@ static struct rt_timers *near_heap(void)
 	return pp ? pp->timers : rt_load_acq(&first_heap);
 }
 
+/* Somebody else will run on this P when we park: nobody looks at its timers for up to a time slice. */
+static bool others_wait(void)
+{
+	struct rt_m *mp = rt_getm();
+	struct rt_p *pp = mp ? rt_load_rlx(&mp->p) : NULL;
+
+	return !pp || !rt_runq_empty(pp) || pp->yieldq.n || mp->tied.n || rt_load_rlx(&rt_sched.globq.n);
+}
+
 /*
  * A new first deadline: somebody must be awake by then. MO-10: the deadline is published, full fence,
  * then one looks who sleeps; who goes to sleep (find.c) does the reverse. On our own P too: this G may
@@ -63,6 +72,8 @@ static rt_noinline void tell(uint64_t when)
 			rt_netpoll->wake();
 	} else if (rt_load_rlx(&rt_sched.npidle) != 0) {
 		rt_poller_until(when);
+	} else if (others_wait()) {
+		rt_sysmon_tell(when);
 	}
 }
 
