@@ -129,7 +129,7 @@ static int lock_or_announce(struct rt_fdmutex *mu, uint64_t gen, enum rt_io_mode
 
 static rt_noinline int lock_slow(struct rt_fdmutex *mu, uint64_t gen, enum rt_io_mode mode)
 {
-	struct rt_fdwait w = { .gp = rt_may_park() };
+	struct rt_fdwait w = { .gp = rt_may_park_locked() };
 	int got;
 
 	if (!w.gp)

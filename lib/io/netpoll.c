@@ -123,7 +123,7 @@ int rt_netpoll_wait(struct rt_polldesc *pd, enum rt_io_mode mode)
 
 	if (err)
 		return err;
-	if (!rt_may_park())
+	if (!rt_may_park_locked())
 		return -EWOULDBLOCK;
 	/* Woken by a deadline that was moved before we ran: as if it had not been. */
 	while (!block(pd, mode)) {

@@ -93,7 +93,7 @@ static long try_write(struct rt_netfd *f, const void *buf, size_t n)
  */
 static inline bool in_vain(struct rt_netfd *f, size_t n)
 {
-	return f->pd.drained && n && rt_netpoll_quiet(&f->pd, RT_IO_READ) && rt_may_park();
+	return f->pd.drained && n && rt_netpoll_quiet(&f->pd, RT_IO_READ) && rt_may_park_locked();
 }
 
 /*

@@ -154,6 +154,13 @@ void rt_stack_free(uintptr_t lo, uintptr_t hi)
 	rt_unlock(&pool.lock);
 }
 
+/* No stack is handed out any more; the memory stays, for somebody may still run there. */
+void rt_stack_forget_all(void)
+{
+	pool.slabs = NULL;
+	rt_stack_release_all();
+}
+
 void rt_stack_release_all(void)
 {
 	struct slab *sl = pool.slabs;

@@ -54,6 +54,7 @@ void rt_stack_free(uintptr_t lo, uintptr_t hi);
 
 /* Unmaps all; only when no goroutine exists. */
 void rt_stack_release_all(void);
+void rt_stack_forget_all(void);	/* the same, but nothing is unmapped */
 
 /* Bytes of address space reserved and stacks in being, for statistics. */
 void rt_stack_stats(uint64_t *reserved, uint64_t *stacks);

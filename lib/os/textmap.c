@@ -106,3 +106,8 @@ rt_not_sanitized bool rt_textmap_own(uintptr_t pc)
 	}
 	return false;
 }
+
+bool rt_textmap_runtime(uintptr_t pc)
+{
+	return runtime.lo == runtime.hi || (pc >= runtime.lo && pc < runtime.hi);
+}

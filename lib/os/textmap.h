@@ -15,5 +15,7 @@
 int rt_textmap_init(void);
 /* Context: signal handlers too. */
 bool rt_textmap_own(uintptr_t pc);
+/* The runtime's own; also true of all code when it cannot be told. */
+bool rt_textmap_runtime(uintptr_t pc);
 
 #endif

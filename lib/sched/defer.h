@@ -20,6 +20,7 @@ struct rt_defer {
 extern void (*const rt_defer_tail)(void *arg);
 
 void rt_defers_run_slow(struct rt_g *gp);
+void rt_defers_drop(struct rt_g *gp);	/* never to be run: @gp was abandoned */
 
 /* Runs them, last first; they may park and defer more. On the goroutine's own stack. */
 static inline void rt_defers_run(struct rt_g *gp)

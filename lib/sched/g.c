@@ -18,6 +18,7 @@
 
 #include "arch/x86_64/gobuf.h"
 #include "debug/canary.h"
+#include "sched/defer.h"
 
 #define CHUNK_GS	RT_G_PER_CHUNK
 #define MAX_CHUNKS	16384u		/* 16.7 million goroutines at once */
@@ -248,15 +249,23 @@ void rt_g_purge(struct rt_p *pp)
 	rt_unlock(&tab.lock);
 }
 
-/* No goroutine runs any more: all Gs are free again, whatever they were doing. Stacks are separate. */
+/*
+ * No goroutine runs any more: all Gs are free again, whatever they were doing. Stacks are separate, and
+ * still there: records of deferred calls lie on them.
+ */
 void rt_g_release_all(void)
 {
 	struct rt_g *gp;
 
 	tab.free = (struct rt_gqueue){ 0 };
 	for (uint64_t i = 0; (gp = rt_g_nth(i)) != NULL; i++) {
+		rt_defers_drop(gp);
+		if (gp->h.status != GMP_G_DEAD && (gp->labels || gp->h.name))
+			rt_label_ops->drop(gp);
 		gp->h.goid = 0;
 		gp->h.status = GMP_G_DEAD;
+		if (gp->ghost)
+			continue;
 		gp->m = NULL;
 		gp->stack_lo = gp->stack_hi = 0;
 		gp->sp = NULL;

@@ -78,7 +78,6 @@ static struct rt_m *m_alloc(void)
 	memset(node, 0, sizeof(*node));
 	mp = &node->m;
 	mp->slot = &mp->own_slot;
-	mp->gen = rt_sched.gen;
 	rt_lock(&rt_sched.lock);
 	id = rt_load_acq(&rt_sched.ending) ? -1 : id_take();
 	if (id >= 0) {
@@ -96,16 +95,22 @@ static struct rt_m *m_alloc(void)
 	return mp;
 }
 
-/* Takes @mp off allm; sched.lock held. */
-static void m_unlink(struct rt_m *mp)
+/* Takes @mp off allm; its number stays taken. sched.lock held. */
+void rt_m_disown(struct rt_m *mp)
 {
 	struct rt_m **p = &rt_sched.allm;
 
 	while (*p != mp)
 		p = &(*p)->alllink;
 	rcu_assign_pointer(*p, mp->alllink);
-	id_put(mp->id);
 	rt_sched.mcount--;
+}
+
+/* The same for one that ends; sched.lock held. */
+static void m_unlink(struct rt_m *mp)
+{
+	rt_m_disown(mp);
+	id_put(mp->id);
 }
 
 static void m_free(struct rt_m *mp)
@@ -234,20 +239,40 @@ int rt_m_init_main(void)
 	return 0;
 }
 
-/* End of gmp_run(), on m0: how many other threads are still inside after @ns. */
+/* Those that are neither m0 nor, if not @calls, in a declared system call. sched.lock held. */
+static uint32_t others(bool calls)
+{
+	uint32_t n = 0;
+
+	for (struct rt_m *mp = rt_sched.allm; mp; mp = mp->alllink) {
+		struct rt_g *gp = rt_load_rlx(&mp->curg);
+
+		if (mp == rt_sched.m0 || (!calls && gp && rt_load_rlx(&gp->h.status) == GMP_G_SYSCALL))
+			continue;
+		n++;
+	}
+	return n;
+}
+
+/*
+ * The end of gmp_run(): how many threads but m0 are still inside after @ns; a tenth of that for those
+ * in declared calls, which nothing can hurry.
+ */
 uint32_t rt_m_wait_others(int64_t ns)
 {
 	const struct timespec pace = { .tv_nsec = 50000 };
-	uint64_t end = rt_now() + (uint64_t)ns;
-	uint32_t left;
+	uint64_t begin = rt_now(), spent;
+	uint32_t left, wanted;
 
 	for (;;) {
 		rt_preempt_all(RT_ATT_STOP);	/* those in tight loops */
 		rt_m_reap();
+		spent = rt_now() - begin;
 		rt_lock(&rt_sched.lock);
-		left = rt_sched.mcount - 1;
+		left = others(true);
+		wanted = spent < (uint64_t)ns / 10 ? left : others(false);
 		rt_unlock(&rt_sched.lock);
-		if (left == 0 || rt_now() >= end)
+		if (wanted == 0 || spent >= (uint64_t)ns)
 			break;
 		nanosleep(&pace, NULL);
 	}
@@ -269,11 +294,16 @@ void rt_m_end_main(void)
 
 /* ---- idle list; sched.lock held ---------------------------------------------------------------------- */
 
+/* The last to sleep is the first to wake, but for m0: gmp_run() returns there, it had best be free. */
 static void idle_put(struct rt_m *mp)
 {
+	struct rt_m **at = &rt_sched.midle;
+
+	while (!mp->created && *at)
+		at = &(*at)->schedlink;
 	mp->idle = true;
-	mp->schedlink = rt_sched.midle;
-	rt_sched.midle = mp;
+	mp->schedlink = *at;
+	*at = mp;
 	rt_sched.nmidle++;
 }
 
@@ -406,13 +436,14 @@ int rt_m_start(struct rt_p *pp, bool spinning)
 	return err;
 }
 
-/* As rt_m_start(), for an M without tied goroutines, which is to run @gp first. */
+/* As rt_m_start(), for an M without tied goroutines, which is to run @gp first; m0 only for main. */
 void rt_m_start_with(struct rt_p *pp, struct rt_g *gp)
 {
-	struct rt_m *mp;
+	struct rt_m *mp = NULL;
 
 	rt_lock(&rt_sched.lock);
-	mp = idle_get();
+	if (rt_sched.midle && (rt_sched.midle->created || gp->h.goid == 1))
+		mp = idle_get();
 	rt_unlock(&rt_sched.lock);
 	if (mp) {
 		mp->picked = gp;

@@ -19,7 +19,10 @@
  * interrupted pc to a trampoline (the red zone, and the whole register state, would be ours to save).
  *
  * No signal is sent to a thread that sleeps in the kernel: a system call that cannot be restarted
- * would fail with EINTR because of us.
+ * would fail with EINTR because of us. Without the module that is a look at /proc and then a signal:
+ * a thread that goes to sleep between the two gets the signal there. SA_RESTART covers most calls;
+ * poll, select, epoll_wait, nanosleep and those with a time limit on a socket may return EINTR, rarely,
+ * as they may for any signal. gmp_syscall_begin() keeps them out of it: no P, no signal.
  */
 #include "sched/preempt.h"
 
@@ -29,6 +32,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -39,8 +43,11 @@
 #include "sched/hot.h"
 #include "sched/rcu.h"
 
+#define PERTHREAD_SCHED	6	/* linux/posix-timers.h: CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED */
+
 static struct sigaction before;	/* what the program had installed */
 static bool installed;
+static const char mark;			/* its address says: this signal is ours */
 
 /* ---- the handler: on the M that is to be preempted -------------------------------------------------------- */
 
@@ -52,9 +59,10 @@ static void chain(int sig, siginfo_t *si, void *uc)
 		before.sa_handler(sig);
 }
 
-static rt_not_sanitized bool ours(siginfo_t *si)
+/* Not one that the program sent itself with pthread_kill(). */
+static rt_not_sanitized bool ours(const siginfo_t *si)
 {
-	return si->si_code == SI_TKILL && si->si_pid == getpid();
+	return si->si_code == SI_QUEUE && si->si_value.sival_ptr == &mark;
 }
 
 /*
@@ -114,6 +122,26 @@ static rt_not_sanitized void on_sigurg(int sig, siginfo_t *si, void *ctx)
 
 /* ---- asking ------------------------------------------------------------------------------------------------- */
 
+/* CPU time of a thread of ours, by the clock the kernel names so; 0: it has ended. */
+static uint64_t cpu_ns(uint32_t tid)
+{
+	struct timespec ts;
+
+	if (clock_gettime((clockid_t)(~tid << 3 | PERTHREAD_SCHED), &ts) < 0)
+		return 0;
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* Without /proc, or a descriptor to read it with: has it used CPU time while we slept a little? */
+static bool computes_meanwhile(uint32_t tid)
+{
+	static const struct timespec little = { .tv_nsec = 100000 };
+	uint64_t then = cpu_ns(tid);
+
+	nanosleep(&little, NULL);
+	return cpu_ns(tid) > then;
+}
+
 /* Field 3 of /proc/self/task/TID/stat: does the thread compute? */
 static bool computes(uint32_t tid)
 {
@@ -124,7 +152,7 @@ static bool computes(uint32_t tid)
 	snprintf(path, sizeof(path), "/proc/self/task/%u/stat", tid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
+		return computes_meanwhile(tid);
 	n = read(fd, text, sizeof(text) - 1);
 	close(fd);
 	if (n <= 0)
@@ -134,6 +162,19 @@ static bool computes(uint32_t tid)
 	return p && p[1] && p[2] == 'R';
 }
 
+static void send_signal(uint32_t tid)
+{
+	siginfo_t si;
+
+	memset(&si, 0, sizeof(si));
+	si.si_signo = SIGURG;
+	si.si_code = SI_QUEUE;
+	si.si_pid = getpid();
+	si.si_uid = getuid();
+	si.si_value.sival_ptr = (void *)&mark;
+	rt_syscall6(SYS_rt_tgsigqueueinfo, getpid(), tid, SIGURG, (long)&si, 0, 0);
+}
+
 /* Reader of RCU: the M may end, its struct stays. A thread of ours that ended is not signalled. */
 static void signal_m(struct rt_p *pp)
 {
@@ -141,7 +182,7 @@ static void signal_m(struct rt_p *pp)
 
 	if (!installed || !mp || !rt_load_rlx(&mp->curg) || !computes(mp->tid))
 		return;
-	rt_syscall6(SYS_tgkill, getpid(), mp->tid, SIGURG, 0, 0, 0);
+	send_signal(mp->tid);
 }
 
 void rt_preempt_one(struct rt_p *pp, uint32_t why)
@@ -207,9 +248,13 @@ int rt_preempt_init(void)
 	return 0;
 }
 
+/* A handler that the program has put in our place meanwhile stays. */
 void rt_preempt_fini(void)
 {
-	if (installed)
+	struct sigaction now;
+
+	if (installed && rt_sigaction(SIGURG, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) &&
+	    now.sa_sigaction == on_sigurg)
 		rt_sigaction(SIGURG, &before, NULL);
 	installed = false;
 }

@@ -147,6 +147,8 @@ _Noreturn void rt_g_exit(void)
 	struct rt_g *next;
 	struct rt_m *mp;
 
+	if (unlikely(!gp))
+		rt_ghost_stop();	/* its run is over */
 	rt_defers_run(gp);		/* may park */
 	if (unlikely(rt_getm()->stops_world))
 		rt_throw("goroutine ended while it had the world stopped");

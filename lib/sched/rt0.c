@@ -4,9 +4,8 @@
  *
  * The end. Main returns: `ending` is set, every P is asked for attention, every sleeper is woken.
  * Each M leaves rt_schedule() at its next scheduling point, gives up its P and exits; m0 leaves too,
- * waits for the others and takes everything down. Ms that do not come back in time (a system call
- * that never ends) are left behind with the stacks they may still use; `gen` keeps them out of a
- * later run.
+ * waits for the others and takes everything down. When Ms do not come back in time (a system call that
+ * never ends) all that they may still use stays; the next gmp_run() deals with them first (ghost.c).
  */
 #include <errno.h>
 #include <sched.h>
@@ -138,8 +137,11 @@ static void reset_sched(void)
 {
 	uint32_t gen = rt_sched.gen + 1;
 	struct rt_p **allp = rt_sched.allp;
+	uint64_t mids[RT_ARRAY_SIZE(rt_sched.mids)];
 
+	memcpy(mids, rt_sched.mids, sizeof(mids));	/* of ghosts: their slots are not used again */
 	memset(&rt_sched, 0, sizeof(rt_sched));
+	memcpy(rt_sched.mids, mids, sizeof(mids));
 	rt_sched.gen = gen;
 	rt_sched.allp = allp;
 	rt_sched.maxmcount = GMP_MAX_M;
@@ -232,6 +234,36 @@ static void print_stats(void)
 	       (unsigned long long)sum.handoffs, (unsigned long long)stacks);
 }
 
+static bool left_behind;	/* Ms, by the last run; gmp_run() alone, which is one at a time */
+
+/* What Ms use. @ghosts: some go on in the program's code, on stacks of that run: these stay for ever. */
+static void release_run(bool ghosts)
+{
+	rt_p_release_all();
+	rt_g_release_all();
+	if (ghosts)
+		rt_stack_forget_all();
+	else
+		rt_stack_release_all();
+	rt_kern_detach();
+}
+
+/* 0, or -EBUSY: a thread of the last run is still inside the runtime. */
+static int settle_last_run(void)
+{
+	bool ghosts;
+	int err;
+
+	if (!left_behind)
+		return 0;
+	err = rt_ghosts_make(&ghosts);
+	if (err)
+		return err;
+	release_run(ghosts);
+	left_behind = false;
+	return 0;
+}
+
 static void tear_down(void)
 {
 	uint32_t left;
@@ -246,12 +278,9 @@ static void tear_down(void)
 	if (rt_netpoll->teardown)
 		rt_netpoll->teardown();
 	rt_m_end_main();
-	rt_p_release_all();
-	if (left == 0) {
-		rt_stack_release_all();
-		rt_g_release_all();
-		rt_kern_detach();
-	}
+	left_behind = left > 0;
+	if (!left_behind)
+		release_run(false);
 	rt_signal_fini();
 }
 
@@ -268,6 +297,17 @@ static void run_m0(void)
 	}
 }
 
+static int run(void *arg)
+{
+	int err = bring_up(arg);
+
+	if (err)
+		return err;
+	run_m0();
+	tear_down();
+	return rt_sched.main_result;
+}
+
 RT_PUBLIC int gmp_run(int (*main_fn)(void *), void *arg)
 {
 	static uint32_t busy;
@@ -275,16 +315,15 @@ RT_PUBLIC int gmp_run(int (*main_fn)(void *), void *arg)
 
 	if (!main_fn)
 		return -EINVAL;
+	rt_ghost_check();
 	if (!rt_cas_ar(&busy, 0, 1))
 		return -EBUSY;
-	rt_env_read();
-	reset_sched();
-	rt_sched.main_fn = main_fn;
-	err = bring_up(arg);
+	err = settle_last_run();
 	if (!err) {
-		run_m0();
-		tear_down();
-		err = rt_sched.main_result;
+		rt_env_read();
+		reset_sched();
+		rt_sched.main_fn = main_fn;
+		err = run(arg);
 	}
 	rt_store_rel(&busy, 0);
 	return err;

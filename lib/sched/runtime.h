@@ -71,7 +71,7 @@ struct rt_g {
 	void *param;		/* what the waker of a select passes; by the waker before rt_ready() */
 	struct rt_labels *labels;	/* immutable and counted; owner */
 	uint32_t max_stack;	/* wanted size, 0 = the default. const */
-	uint32_t reserved;
+	uint32_t ghost;		/* left behind by a run: never used again. written by its thread (ghost.c) */
 	uint64_t runnable_since;	/* accounting only */
 	struct rt_san san;		/* sanitizer builds only; owner */
 };
@@ -119,7 +119,7 @@ struct rt_m {
 
 	uint32_t id;			/* const; lowest free number, also its slot */
 	uint32_t tid;			/* const */
-	uint32_t gen;			/* const; which gmp_run() it belongs to */
+	uint32_t ghost;			/* no M any more (ghost.c); atomic, MO-G1 */
 	struct rt_note park;
 	struct rt_m *schedlink;		/* idle list; sched.lock */
 	struct rt_m *alllink;		/* allm; RCU list, written under sched.lock */

@@ -85,8 +85,9 @@ void rt_ready(struct rt_g *gp);
 void rt_ready_list(struct rt_gqueue *q);	/* many at once (netpoll, timers) */
 void rt_yield(void);				/* to the end of the global queue */
 void rt_wakep(void);				/* another P, if one is idle and nobody spins */
-/* The G that may park here, or NULL (then the caller answers -EWOULDBLOCK). */
+/* The G that may park here, or NULL (then the caller answers -EWOULDBLOCK). No lock held. */
 struct rt_g *rt_may_park(void);
+struct rt_g *rt_may_park_locked(void);		/* the same with locks of the program's objects held */
 
 /* ---- proc.c: the scheduler ---------------------------------------------------------------- */
 
@@ -116,6 +117,7 @@ void rt_m_thread_init(struct rt_m *mp);
 void rt_m_thread_exit(struct rt_m *mp);
 void rt_m_reap(void);
 void rt_m_wake_all(void);
+void rt_m_disown(struct rt_m *mp);		/* sched.lock held */
 uint32_t rt_m_wait_others(int64_t ns);
 void rt_p_acquire(struct rt_m *mp, struct rt_p *pp);	/* IDLE -> RUNNING */
 struct rt_p *rt_p_release(struct rt_m *mp);		/* RUNNING -> IDLE */
@@ -129,9 +131,16 @@ int rt_p_resize(uint32_t n);				/* world stopped, or before it starts */
 bool rt_p_cas(struct rt_p *pp, uint64_t old, uint64_t new);
 void rt_p_release_all(void);
 
+/* ---- ghost.c: Ms that a run left behind ---------------------------------------------------- */
+
+int rt_ghosts_make(bool *made);			/* before a run: 0 or -EBUSY */
+uint32_t rt_ghosts(void);			/* how many threads are ghosts */
+void rt_ghost_check(void);			/* a ghost stops here for ever; no lock held */
+_Noreturn void rt_ghost_stop(void);
+
 /* ---- syscall.c, sysmon.c, world.c ---------------------------------------------------------- */
 
-void rt_leave_tied_m(struct rt_g *gp);	/* before blocking this thread; may park */
+void rt_leave_m(struct rt_g *gp);	/* before blocking or keeping this thread; may park */
 void rt_entersyscall(void);
 void rt_exitsyscall(void);
 bool rt_p_retake(struct rt_p *pp, uint64_t word);	/* SYSCALL -> IDLE by someone else */

@@ -75,9 +75,10 @@ static inline int enter(struct rt_p **pp, void (*fn)(void *))
 	if (unlikely(!fn))
 		return -EINVAL;
 	*pp = mp ? mp->p : NULL;
-	if (unlikely(!*pp) && !rt_ext_enter())
-		return -ESRCH;
-	return 0;
+	if (likely(*pp))
+		return 0;
+	rt_ghost_check();
+	return rt_ext_enter() ? 0 : -ESRCH;
 }
 
 static inline int64_t leave(struct rt_p *pp, int64_t ret)
@@ -262,7 +263,23 @@ void rt_defers_run_slow(struct rt_g *gp)
 		if (!d->borrowed)
 			free(d);
 		fn(arg);
+		if (unlikely(!rt_getm()))
+			rt_ghost_stop();
 	}
+}
+
+void rt_defers_drop(struct rt_g *gp)
+{
+	struct rt_defer *d = gp->h.status == GMP_G_DEAD ? NULL : gp->defers;
+
+	while (d && !((uintptr_t)d & RT_DEFER_TAIL)) {
+		struct rt_defer *next = d->next;
+
+		if (!d->borrowed)
+			free(d);
+		d = next;
+	}
+	gp->defers = NULL;
 }
 
 RT_PUBLIC int gmp_defer(void (*fn)(void *), void *arg)
@@ -284,6 +301,7 @@ RT_PUBLIC int gmp_defer(void (*fn)(void *), void *arg)
 
 RT_PUBLIC _Noreturn void gmp_goexit(void)
 {
+	rt_ghost_check();
 	if (!rt_getg())
 		rt_throw("gmp_goexit outside of a goroutine");
 	rt_g_exit();
@@ -317,7 +335,7 @@ RT_PUBLIC void gmp_lock_os_thread(void)
 	if (!gp)
 		return;
 	if (!gp->lockedm && !rt_getm()->stops_world)
-		rt_leave_tied_m(gp);	/* those tied to this thread could not run while it is ours */
+		rt_leave_m(gp);		/* those tied to this thread could not run while it is ours */
 	mp = rt_getm();
 	if (mp->locked_depth == UINT32_MAX)
 		return;
@@ -356,6 +374,8 @@ RT_PUBLIC void gmp_syscall_end(void)
 {
 	struct rt_g *gp = rt_getg();
 
-	if (gp && rt_load_rlx(&gp->h.status) == GMP_G_SYSCALL)
+	if (unlikely(!gp))
+		rt_ghost_check();
+	else if (rt_load_rlx(&gp->h.status) == GMP_G_SYSCALL)
 		rt_exitsyscall();
 }

@@ -12,6 +12,8 @@
 #include "sched/rcu.h"
 #include "sched/time.h"
 
+#define LEAVE_TRIES	3
+
 static uint64_t syscall_word(struct rt_p *pp, struct rt_m *mp)
 {
 	return GMP_P_WORD(GMP_P_SYSCALL, mp->id + 1, GMP_P_WORD_SEQ(rt_load_rlx(pp->word)));
@@ -26,10 +28,18 @@ static bool move_commit(struct rt_g *gp, void *arg)
 }
 
 /*
- * This thread has goroutines tied to it, which could not run while it blocks: the caller goes on
- * elsewhere, and makes its call there.
+ * A thread that goroutines are tied to must not block: they could not run meanwhile. Nor must m0, but
+ * for main: gmp_run() returns on it, and cannot while it is in somebody else's call. Then the caller
+ * goes on elsewhere, and makes its call there.
  */
-static rt_noinline void leave_tied_once(struct rt_m *mp, struct rt_g *gp)
+static inline bool must_leave(const struct rt_m *mp, const struct rt_g *gp)
+{
+	if (likely(!mp->tied.n && mp->created))
+		return false;
+	return !gp->lockedm && (mp->tied.n || gp->h.goid != 1);
+}
+
+static rt_noinline void leave_once(struct rt_m *mp, struct rt_g *gp)
 {
 	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_RUNNABLE);
 	mp->after_g = gp;
@@ -37,14 +47,21 @@ static rt_noinline void leave_tied_once(struct rt_m *mp, struct rt_g *gp)
 	rt_switch_g0(mp, gp);
 }
 
-/* A voluntary stop: @gp is tied no more; goes on on a thread that nobody is tied to. May park. */
-void rt_leave_tied_m(struct rt_g *gp)
+/*
+ * A voluntary stop: @gp is tied no more; goes on on a thread that may block. May park. After some tries
+ * it stays where it is: when no thread can be made it would come back for ever.
+ */
+void rt_leave_m(struct rt_g *gp)
 {
 	struct rt_m *mp;
 
 	gp->tied = 0;
-	while (mp = rt_getm(), unlikely(mp->tied.n && !gp->lockedm))
-		leave_tied_once(mp, gp);
+	for (int i = 0; i < LEAVE_TRIES; i++) {
+		mp = rt_getm();
+		if (likely(!must_leave(mp, gp)))
+			return;
+		leave_once(mp, gp);
+	}
 }
 
 void rt_entersyscall(void)
@@ -54,7 +71,7 @@ void rt_entersyscall(void)
 	struct rt_p *pp;
 	uint64_t w;
 
-	rt_leave_tied_m(gp);
+	rt_leave_m(gp);
 	mp = rt_getm();
 	pp = mp->p;
 	w = rt_load_rlx(pp->word);

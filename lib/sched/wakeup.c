@@ -19,13 +19,22 @@
  */
 #include "sched/switch.h"
 
-struct rt_g *rt_may_park(void)
+struct rt_g *rt_may_park_locked(void)
 {
 	struct rt_m *mp = rt_getm();
 
 	if (!mp || !mp->p)
 		return NULL;
 	return rt_getg();
+}
+
+struct rt_g *rt_may_park(void)
+{
+	struct rt_g *gp = rt_may_park_locked();
+
+	if (unlikely(!gp))
+		rt_ghost_check();
+	return gp;
 }
 
 RT_RETURN_BY_JUMP void rt_park(rt_park_fn fn, void *arg, enum gmp_wait_reason why)

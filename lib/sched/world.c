@@ -145,6 +145,18 @@ static void retake_syscalls(void)
 	rt_unlock(&rt_sched.lock);
 }
 
+/* Main has returned meanwhile: Ms end without stopping first, and nobody waits for this G any more. */
+static _Noreturn void give_up(struct rt_m *mp)
+{
+	struct rt_g *gp = rt_getg();
+
+	mp->stops_world = false;
+	rt_p_forget(mp);		/* GCSTOP already */
+	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_WAITING);
+	rt_switch_g0(mp, gp);
+	rt_throw("a goroutine goes on after the end of gmp_run()");
+}
+
 void rt_world_stop(void)
 {
 	struct rt_m *mp;
@@ -162,6 +174,8 @@ void rt_world_stop(void)
 	rt_unlock(&rt_sched.lock);
 	mp->stops_world = true;
 	while (wait && !rt_note_sleep_for(&rt_sched.stopnote, STOP_RETRY_NS)) {
+		if (unlikely(rt_load_acq(&rt_sched.ending)))
+			give_up(mp);
 		retake_syscalls();
 		rt_preempt_all(RT_ATT_STOP);
 	}
@@ -372,7 +386,7 @@ bool rt_checkdead(void)
 		return false;
 	if (rt_load_acq(&rt_sched.external) || rt_netpoll->waiters())
 		return false;
-	if (strangers(rt_sched.mcount + rt_helper_threads()))
+	if (strangers(rt_sched.mcount + rt_helper_threads() + rt_ghosts()))
 		return true;
 	if (rt_load_acq(&rt_sched.ng) == 0)
 		rt_throw("no goroutines (main called gmp_goexit) - deadlock!");

@@ -147,6 +147,7 @@ static rt_noinline RT_RETURN_BY_JUMP int wait_on(struct gmp_chan *c, struct rt_w
 
 	if (unlikely(!mp || !mp->p || !mp->curg)) {
 		rt_unlock(&c->lock);
+		rt_ghost_check();
 		return -EWOULDBLOCK;
 	}
 	rt_chan_check_gen(c);

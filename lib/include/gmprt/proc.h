@@ -19,9 +19,21 @@ GMP_BEGIN_DECLS
  *
  * Context: any thread that is not running a goroutine. Blocks the calling thread until @main_fn has
  * returned. Afterwards no goroutine runs and gmp_run() may be called again. What abandoned
- * goroutines held (memory, descriptors) stays held; their stacks are unmapped.
- * Return: the result of @main_fn; -EBUSY while another gmp_run() runs (also from a goroutine),
- * -EINVAL @main_fn is NULL, -ENOMEM or -EAGAIN when the first threads cannot be had.
+ * goroutines held (memory, descriptors, a mutex) stays held; their stacks are unmapped.
+ *
+ * Goroutines in a call that does not end are left behind: gmp_run() waits 0.2 s for declared calls
+ * (gmp_syscall_begin()), 2 s for others and for loops that cannot be stopped. If such a call ends later
+ * the goroutine goes no further than gmp_syscall_end(), its next call that parks, or its end; its
+ * thread sleeps for ever, and the stacks of that run stay mapped. Only if a goroutine makes an
+ * undeclared call on the calling thread itself, gmp_run() returns when that call ends: declare such
+ * calls, or have @main_fn call gmp_lock_os_thread() first.
+ *
+ * Channels, mutexes and the like may outlive a run. Who waited in them is forgotten with it; what is
+ * queued in a channel stays; a mutex that an abandoned goroutine held stays locked, a wait group keeps
+ * its count.
+ * Return: the result of @main_fn; -EBUSY while another gmp_run() runs (also from a goroutine), or while
+ * a thread that the last one left behind cannot be told to be outside of the runtime; -EINVAL @main_fn
+ * is NULL, -ENOMEM or -EAGAIN when the first threads cannot be had.
  * Since: 0.1
  */
 int gmp_run(int (*main_fn)(void *), void *arg);
