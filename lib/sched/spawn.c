@@ -315,6 +315,8 @@ RT_PUBLIC void gmp_yield(void)
 
 	if (likely(mp && mp->p && mp->curg && !mp->stops_world))
 		rt_yield();
+	else
+		rt_ghost_check();
 }
 
 RT_PUBLIC uint64_t gmp_goid(void)

@@ -166,7 +166,7 @@ PTEST(details)
 static int resizes(void *arg)
 {
 	(void)arg;
-	for (int i = 0; i < 40; i++) {
+	for (int i = 0; i < 200; i++) {
 		CHECK(gmp_maxprocs(1 + i % 7) > 0);
 		gmp_sleep(2000000);
 	}
