@@ -3,7 +3,8 @@
  * context.pml - the end of a context with a deadline (lib/sync/context.c): two users' unrefs, one of them
  * after a cancel, against the timer function. Checked: freed exactly once, nothing touched after.
  *
- *   spin -a context.pml && gcc -O2 -DSAFETY -o pan pan.c && ./pan -m100000
+ * Seeded: BUG_NO_REAP (MO-S17: the last unref frees although the timer function may be under way),
+ * BUG_RAN_EARLY (the timer function says that it is through before it is).
  */
 byte refs = 2, freed;
 bool heap = true, armed = true, timer_ran, reap, ended, wrong;
@@ -26,7 +27,11 @@ inline may_free(yes)
 			:: timer_ran -> yes = true
 			:: else ->
 				ALIVE;
+#ifdef BUG_NO_REAP
+				yes = true
+#else
 				atomic { yes = reap; reap = true }
+#endif
 			fi
 		fi
 	fi
@@ -81,9 +86,14 @@ active proctype timer()
 	atomic { yes = (refs > 0); if :: yes -> refs++ :: else fi }
 	if
 	:: yes ->
+#ifdef BUG_RAN_EARLY
+		timer_ran = true; refs--;
+		end_it()
+#else
 		end_it();
 		timer_ran = true;
 		put()
+#endif
 	:: else ->
 		ALIVE;
 		atomic { was = reap; reap = true }

@@ -4,11 +4,12 @@
  * says is true of the queue. The bucket's lock makes "CAS and queue" one step; popping is another.
  * When a waiter begins to starve, and whether it spins, is left to chance.
  *
- *   spin -a mutex.pml && gcc -O2 -DSAFETY -o pan pan.c && ./pan -m100000
+ * Seeded: BUG_WOKEN_STAYS (the woken one leaves WOKEN set), BUG_QUEUE_APART (the exchange and the
+ * queueing are two steps), BUG_NO_HANDOFF (a starving waiter is woken, not given the lock).
  */
 #define N	3	/* goroutines */
 #ifndef ROUNDS
-#define ROUNDS	2	/* locks each; -DROUNDS=1: seconds instead of a minute */
+#define ROUNDS	2	/* locks each */
 #endif
 #define LOCKED	1
 #define WOKEN	2
@@ -60,7 +61,9 @@ slow:	old = state;
 	if
 	:: (old & (LOCKED | STARVING)) == 0 ->
 		new = (old | LOCKED);
+#ifndef BUG_WOKEN_STAYS
 		if :: awoke -> new = new & 253 :: else fi;
+#endif
 		atomic {
 			if
 			:: state == old -> state = new; goto got
@@ -83,10 +86,17 @@ slow:	old = state;
 		if :: awoke -> new = new & 253 :: else fi;
 		atomic {
 			if
-			:: state == old -> state = new; granted[_pid] = false; push(_pid, waited)
+			:: state == old ->
+				state = new; granted[_pid] = false;
+#ifndef BUG_QUEUE_APART
+				push(_pid, waited)
+#endif
 			:: else -> goto slow
 			fi
 		}
+#ifdef BUG_QUEUE_APART
+		atomic { push(_pid, waited) };
+#endif
 		granted[_pid];
 		if :: starving = true :: skip fi;
 		old = state;
@@ -95,7 +105,11 @@ slow:	old = state;
 			assert(!(old & (LOCKED | WOKEN)) && old >= WAITER);
 			new = WAITER - LOCKED;
 			if :: !starving || old / WAITER == 1 -> new = new + STARVING :: else fi;
+#ifdef BUG_NO_HANDOFF
+			goto slow
+#else
 			atomic { state = state - new; goto got }
+#endif
 		:: else
 		fi;
 		awoke = true; waited = true; spun = false;

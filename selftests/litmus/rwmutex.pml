@@ -4,7 +4,8 @@
  * granted. Checked: writers alone, nobody left behind, nothing left over; in particular that unlock
  * may let the next writer in before it has woken the readers.
  *
- *   spin -a rwmutex.pml && gcc -O2 -DSAFETY -o pan pan.c && ./pan -m100000
+ * Seeded: BUG_WRITER_RUSHES (a writer does not wait for the readers that are inside),
+ * BUG_WAKE_NEXT_FIRST (unlock counts the readers it wakes after it let the next writer in).
  */
 #define MAX	100
 #define READERS	2
@@ -55,16 +56,25 @@ active [WRITERS] proctype writer()
 		atomic { readers = readers - MAX; r = readers + MAX }
 		if
 		:: r != 0 ->
+#ifdef BUG_WRITER_RUSHES
+			leaving = leaving + r; r = 0;
+#else
 			atomic { leaving = leaving + r; r = leaving }
+#endif
 			if :: r != 0 -> atomic { writer_sem > 0 -> writer_sem-- } :: else fi
 		:: else
 		fi;
 		writing++;
 		assert(writing == 1 && reading == 0);
 		writing--;
+#ifdef BUG_WAKE_NEXT_FIRST
+		w = false;
+		atomic { readers = readers + MAX; r = readers }
+#else
 		atomic { readers = readers + MAX; r = readers }
 		assert(r < MAX);
 		w = false;
+#endif
 		do
 		:: r > 0 -> reader_sem++; r--
 		:: else -> break

@@ -4,7 +4,8 @@
  * has returned. Checked: nobody is let go before the counter was 0 since it began to wait, and
  * nobody is left behind.
  *
- *   spin -a wg.pml && gcc -O2 -DSAFETY -o pan pan.c && ./pan -m100000
+ * Seeded: BUG_ANY_ROUND (who waits for a later round is let go as well), BUG_QUEUE_APART (the waiter
+ * announces itself, and is in the queue only a step later).
  */
 #define USERS	2
 #define ROUNDS	2
@@ -31,7 +32,11 @@ inline done()
 		do
 		:: wake && i < USERS ->
 			if
+#ifdef BUG_ANY_ROUND
+			:: waits[i] -> waits[i] = false; granted[i] = true
+#else
 			:: waits[i] && in_round[i] <= mine -> waits[i] = false; granted[i] = true
+#endif
 			:: else
 			fi;
 			i++
@@ -67,11 +72,16 @@ active [USERS] proctype user()
 				:: counter == 0 -> goto through
 				:: else ->
 					wait_bit = true;
-					waits[_pid] = true;
 					granted[_pid] = false;
-					in_round[_pid] = round
+					in_round[_pid] = round;
+#ifndef BUG_QUEUE_APART
+					waits[_pid] = true
+#endif
 				fi
 			}
+#ifdef BUG_QUEUE_APART
+			waits[_pid] = true;
+#endif
 			granted[_pid];
 			assert(zeros > before)
 		fi;
