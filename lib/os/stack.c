@@ -2,9 +2,10 @@
 /*
  * stack.c - stacks of goroutines.
  *
- * Owns:       slabs (one mmap each) cut into stacks of one size, and a free list per size.
- * Invariants: a stack is in use, in the cache of one P, or on one free list. Slabs are never
- *             unmapped while goroutines exist; neighbours with equal protection are one mapping.
+ * Owns:       slabs (one mmap each) cut into stacks of one size, and the free lists of each size.
+ * Invariants: a stack is in use, in the cache of one P, on one free list, or in the hands of the
+ *             scavenger. Slabs are never unmapped while goroutines exist; neighbours with equal
+ *             protection are one mapping.
  * Locks:      `pool.lock` (rank STACK, a leaf).
  *
  * Guards. Below each stack lie 64 KiB that must not be touched. Three ways to forbid it:
@@ -14,6 +15,15 @@
  *   nothing                     beyond these, the 64 KiB lie unused: an overflow up to that size hits
  *                               nobody, but is not reported.
  * Rejected: mmap per stack (65530 mappings), segmented or moving stacks (C holds pointers into them).
+ *
+ * Free stacks keep their pages while they are likely to be used again. Three lists, the hottest first:
+ *   young   given back since the scavenger began its round
+ *   old     lay there for a whole round, of a second: what a program has left over after a burst
+ *   clean   and have given their pages back to the kernel since, but for the one at the top with the
+ *           record. They are taken last.
+ * The lists are stacks: what a steady program uses is taken and given back at the head of young.
+ * Rejected: a time in each record (the scavenger would touch all of them to look); MADV_FREE (nobody
+ * sees in RSS that the memory is free until it is short).
  *
  * Colours. Tops at the same offset of every page fall into the same cache sets: ten thousand parked
  * goroutines would share a few lines. Each stack begins at one of COLOURS offsets.
@@ -25,6 +35,7 @@
 
 #include "base/sanitize.h"
 #include "base/throw.h"
+#include "os/clock.h"
 #include "os/lock.h"
 
 #ifndef MADV_GUARD_INSTALL
@@ -36,6 +47,8 @@
 #define SIZES		17		/* 16 KiB << 0 .. 1 GiB */
 #define GUARDED_MAX	8192u
 #define COLOURS		15u
+#define SCAVENGE_BATCH	16u
+#define ROUND_NS	1000000000ull	/* so long, or twice as long, a free stack keeps its pages */
 
 struct slab {
 	struct slab *next;	/* the record lies in its own first page */
@@ -44,9 +57,14 @@ struct slab {
 
 static struct {
 	struct rt_lock lock;
-	struct rt_stack *free[SIZES];	/* lock */
+	struct list {
+		struct rt_stack *young, *old, *clean;
+		struct rt_stack *eldest;	/* the last of young, if there are any */
+	} free[SIZES];			/* lock */
 	struct slab *slabs;		/* lock */
 	uint64_t reserved, stacks;	/* lock; atomic for readers */
+	uint64_t dirty;			/* lock; on young and old; atomic for readers */
+	uint64_t next_round;		/* the scavenger's */
 	uint32_t guarded;		/* lock; mprotect()ed stacks */
 	uint32_t colour;		/* lock */
 	bool no_madv_guard;		/* lock; the kernel has none */
@@ -67,23 +85,55 @@ static bool guard(uintptr_t at)
 	return mprotect((void *)at, RT_STACK_GUARD, PROT_NONE) == 0;
 }
 
-/* Cuts one stack of class @c out of [at, at + guard + size) and puts it on the free list. */
-static bool carve(uintptr_t at, unsigned int c)
+/* ---- the free lists; pool.lock held --------------------------------------------------------------- */
+
+static void put_young(struct list *l, struct rt_stack *s)
+{
+	if (!l->young)
+		l->eldest = s;
+	s->next = l->young;
+	l->young = s;
+	rt_store_rlx(&pool.dirty, pool.dirty + 1);
+}
+
+static struct rt_stack *pop(struct rt_stack **list)
+{
+	struct rt_stack *s = *list;
+
+	if (s)
+		*list = s->next;
+	return s;
+}
+
+static struct rt_stack *take(struct list *l)
+{
+	struct rt_stack *s = pop(&l->young);
+
+	if (!s)
+		s = pop(&l->old);
+	if (!s)
+		return pop(&l->clean);
+	rt_store_rlx(&pool.dirty, pool.dirty - 1);
+	return s;
+}
+
+/* ---- new ones ---------------------------------------------------------------------------------------- */
+
+/* Cuts one stack of class @c out of [at, at + guard + size). NULL: its guard cannot be had. */
+static struct rt_stack *carve(uintptr_t at, unsigned int c)
 {
 	size_t size = (size_t)RT_STACK_MIN << c;
 	uintptr_t hi = at + RT_STACK_GUARD + size;
 	struct rt_stack *s;
 
 	if (!guard(at))
-		return false;
+		return NULL;
 	s = rt_stack_at(hi - 64 * (pool.colour++ % COLOURS));
 	rt_san_new_stack(at + RT_STACK_GUARD, hi);
 	s->lo = at + RT_STACK_GUARD;
 	s->size_class = c;
-	s->next = pool.free[c];
-	pool.free[c] = s;
 	rt_store_rlx(&pool.stacks, pool.stacks + 1);
-	return true;
+	return s;
 }
 
 /* One stack is cut at once, the others when they are wanted: pages are touched only then. */
@@ -111,31 +161,32 @@ static bool new_slab(unsigned int c)
 	return true;
 }
 
-static bool refill(unsigned int c)
+static struct rt_stack *cut(unsigned int c)
 {
-	size_t stride = ((size_t)RT_STACK_MIN << c) + RT_STACK_GUARD;
+	struct rt_stack *s;
 
 	if (rest[c].at == rest[c].end && !new_slab(c))
-		return false;
-	if (!carve(rest[c].at, c))
-		return false;
-	rest[c].at += stride;
-	return true;
+		return NULL;
+	s = carve(rest[c].at, c);
+	if (s)
+		rest[c].at += ((size_t)RT_STACK_MIN << c) + RT_STACK_GUARD;
+	return s;
 }
+
+/* ---- the two calls ------------------------------------------------------------------------------------- */
 
 struct rt_stack *rt_stack_alloc(size_t size)
 {
 	unsigned int c = rt_stack_class(size);
-	struct rt_stack *s = NULL;
+	struct rt_stack *s;
 	int saved = errno;
 
 	if (size > RT_STACK_LIMIT)
 		return NULL;
 	rt_lock(&pool.lock);
-	if (pool.free[c] || refill(c)) {
-		s = pool.free[c];
-		pool.free[c] = s->next;
-	}
+	s = take(&pool.free[c]);
+	if (!s)
+		s = cut(c);
 	rt_unlock(&pool.lock);
 	errno = saved;
 	return s;
@@ -149,10 +200,87 @@ void rt_stack_free(uintptr_t lo, uintptr_t hi)
 	s->lo = lo;
 	s->size_class = c;
 	rt_lock(&pool.lock);
-	s->next = pool.free[c];
-	pool.free[c] = s;
+	put_young(&pool.free[c], s);
 	rt_unlock(&pool.lock);
 }
+
+/* ---- the scavenger --------------------------------------------------------------------------------------- */
+
+/* Up to @n stacks off the old lists, linked. */
+static struct rt_stack *take_old(unsigned int n)
+{
+	struct rt_stack *batch = NULL, *s;
+
+	rt_lock(&pool.lock);
+	for (unsigned int c = 0; c < SIZES && n > 0; c++) {
+		while (n > 0 && (s = pop(&pool.free[c].old)) != NULL) {
+			s->next = batch;
+			batch = s;
+			n--;
+			rt_store_rlx(&pool.dirty, pool.dirty - 1);
+		}
+	}
+	rt_unlock(&pool.lock);
+	return batch;
+}
+
+/* Without the lock: nobody else knows the stack. */
+static void clean(struct rt_stack *s)
+{
+	uintptr_t top = (uintptr_t)s & ~(PAGE - 1);
+
+	if (top > s->lo)
+		madvise((void *)s->lo, top - s->lo, MADV_DONTNEED);
+}
+
+static void put_clean(struct rt_stack *batch)
+{
+	struct rt_stack *s;
+
+	rt_lock(&pool.lock);
+	while ((s = pop(&batch)) != NULL) {
+		s->next = pool.free[s->size_class].clean;
+		pool.free[s->size_class].clean = s;
+	}
+	rt_unlock(&pool.lock);
+}
+
+/* A round is over: what is young grows old. What is old still was not cleaned in time, and stays old. */
+static void new_round(void)
+{
+	rt_lock(&pool.lock);
+	for (unsigned int c = 0; c < SIZES; c++) {
+		struct list *l = &pool.free[c];
+
+		if (!l->young)
+			continue;
+		l->eldest->next = l->old;
+		l->old = l->young;
+		l->young = NULL;
+	}
+	rt_unlock(&pool.lock);
+}
+
+bool rt_stack_scavenge(uint64_t now, uint64_t budget_ns)
+{
+	uint64_t end = now + budget_ns;
+	struct rt_stack *batch;
+	int saved = errno;
+
+	while (rt_now() < end && (batch = take_old(SCAVENGE_BATCH)) != NULL) {
+		for (struct rt_stack *s = batch; s; s = s->next)
+			clean(s);
+		put_clean(batch);
+	}
+	if (now >= pool.next_round) {
+		pool.next_round = now + ROUND_NS;
+		new_round();
+	}
+	errno = saved;
+	return rt_load_rlx(&pool.dirty) != 0;
+}
+
+/* ---- the end of a run ------------------------------------------------------------------------------------ */
 
 /* No stack is handed out any more; the memory stays, for somebody may still run there. */
 void rt_stack_forget_all(void)
@@ -174,10 +302,10 @@ void rt_stack_release_all(void)
 		sl = next;
 	}
 	pool.slabs = NULL;
-	pool.reserved = pool.stacks = 0;
+	pool.reserved = pool.stacks = pool.dirty = pool.next_round = 0;
 	pool.guarded = pool.colour = 0;
 	for (unsigned int c = 0; c < SIZES; c++) {
-		pool.free[c] = NULL;
+		pool.free[c] = (struct list){ 0 };
 		rest[c].at = rest[c].end = 0;
 	}
 }

@@ -52,6 +52,14 @@ struct rt_stack *rt_stack_alloc(size_t size);
  */
 void rt_stack_free(uintptr_t lo, uintptr_t hi);
 
+/**
+ * rt_stack_scavenge() - gives the pages of stacks that were free for a second or two back to the kernel
+ *
+ * Works for about @budget_ns. Context: one thread (sysmon); takes the stack lock for short.
+ * Return: true while there may be something to do later.
+ */
+bool rt_stack_scavenge(uint64_t now, uint64_t budget_ns);
+
 /* Unmaps all; only when no goroutine exists. */
 void rt_stack_release_all(void);
 void rt_stack_forget_all(void);	/* the same, but nothing is unmapped */

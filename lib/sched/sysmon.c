@@ -32,6 +32,8 @@
 #define TIMER_NS	1000000		/* longest nap while busy Ps have timers, or had lately */
 #define TIMER_ROUNDS	50		/* lately: within so many naps */
 #define LONG_RUN_NS	100000		/* a P whose Gs run that long on average is stopped for a timer */
+#define SCAVENGE_NS	10000000ull	/* how often, and for how long, it gives pages of stacks back */
+#define SCAVENGE_FOR_NS	300000ull
 #define IDLE_ROUNDS	50
 #define POLL_NS		10000000ull
 #define STRANGERS_NS	250000000	/* how often it is looked whether foreign threads are left */
@@ -40,6 +42,8 @@ static struct {
 	pthread_t thread;
 	bool started;
 	uint32_t stop;		/* atomic */
+	bool scavenges;		/* there are pages to give back, now or in a second; sysmon's */
+	uint64_t next_scavenge;	/* sysmon's */
 	uint32_t told;		/* futex: 1 = a timer comes before the end of the nap */
 } mon;
 
@@ -227,6 +231,15 @@ static void retry_start(void)
 		rt_wakep();
 }
 
+/* Also while all Ps are idle, before the deep sleep: that is when most stacks are free. */
+static void scavenge(uint64_t now)
+{
+	if (now < mon.next_scavenge)
+		return;
+	mon.next_scavenge = now + SCAVENGE_NS;
+	mon.scavenges = rt_stack_scavenge(now, SCAVENGE_FOR_NS);
+}
+
 /* ---- the thread ------------------------------------------------------------------------------------------------ */
 
 static bool timer_before(uint64_t until)
@@ -332,6 +345,7 @@ static bool round_of_checks(uint64_t *until_timer)
 	*until_timer = check_timers(now);
 	retry_start();
 	rt_follow_cpus(now);
+	scavenge(now);
 	rt_schedtrace(now);
 	if (rt_load_rlx(&rt_sched.mdead))
 		rt_m_reap();
@@ -351,7 +365,7 @@ static void *sysmon(void *arg)
 	while (!rt_load_acq(&mon.stop)) {
 		ns = rt_sysmon_nap(ns, idle);
 		nap(ns < until_timer ? ns : until_timer);
-		if (ns == MAX_NS && all_idle()) {
+		if (ns == MAX_NS && all_idle() && !mon.scavenges) {
 			deep_sleep();
 			idle = 0;
 		}

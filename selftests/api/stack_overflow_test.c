@@ -95,6 +95,25 @@ TEST(of_another_size)
 	check_report(DIE(make_one), "exceeds 1048576-byte limit");
 }
 
+TEST(of_a_large_one)
+{
+	attr.max_stack = 64 << 20;
+	check_report(DIE(make_one), "exceeds 67108864-byte limit");
+}
+
+/* A page is made 16 KiB: too few frames to leave any out. */
+TEST(of_the_smallest)
+{
+	struct death d;
+
+	attr.max_stack = 4096;
+	d = DIE(make_one);
+	EXITED(d, 2);
+	HAS(d, "exceeds 16384-byte limit");
+	LIKE(d, "^fatal error: stack overflow$");
+	LIKE(d, "^created by create in goroutine 1$");
+}
+
 /* Not the first user of that stack. */
 static int reuses(void *arg)
 {
