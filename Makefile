@@ -32,6 +32,7 @@ help:
 	@echo '  make check       all tests: on this machine, in a 6.1 guest, in a 6.12 guest'
 	@echo '  make check-host  the tests that need no module'
 	@echo '  make check-vm    the tests with the module, in QEMU guests'
+	@echo '  make check-fuzz  the fuzzer of gmp.ko in each guest; T=300 seconds, SEED= repeats a run'
 	@echo '  make vm          a shell in a guest with gmp.ko loaded'
 	@echo '  make bench       our benchmarks and the same in Go, by turns; BENCH="yield chanpp" ROUNDS=5'
 	@echo '  make coverage    line coverage of the library by the tests of this machine'
@@ -76,6 +77,9 @@ check-host: tests
 check-vm: tests kmods
 	@selftests/check.sh $(CHECK_KVERS)
 
+check-fuzz: tests kmods
+	@selftests/fuzz.sh "$(or $(T),300)" "$(SEED)" $(CHECK_KVERS)
+
 demo: lib tools
 	@$(KMOD) KVER=$(DEMO_KVER)
 	@tools/demo/demo.sh $(DEMO_KVER)
@@ -104,5 +108,5 @@ clean:
 	@rm -rf $(addprefix $(O)/,lib tools selftests kselftest btf vm coverage) $(O)/kmod-*
 	@rmdir $(O) 2>/dev/null || :
 
-.PHONY: help all lib kmod kmods bpf tools tests deps check check-host check-vm demo vm bench coverage \
-	style install clean
+.PHONY: help all lib kmod kmods bpf tools tests deps check check-host check-vm check-fuzz demo vm bench \
+	coverage style install clean

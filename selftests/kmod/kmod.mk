@@ -19,7 +19,12 @@ V ?= 0
 kmod_say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(patsubst $(O)/%,%,$@);)
 
 KMOD_TEST_NAMES := dev_test lifetime_test proc_test cause_test trace_test stress_test rmmod_test
+KMOD_TEST_NAMES += safety_test fuzz
 KMOD_TESTS := $(addprefix $(O)/selftests/kmod/,$(KMOD_TEST_NAMES))
+
+# What a program is made of besides its main file.
+kmod_more_fuzz := fuzz_victim.c fuzz_reader.c fuzz_world.c
+kmod_more = $(addprefix $(kmod_tests_dir)/,$(kmod_more_$(notdir $1)))
 
 kselftest_headers := $(addprefix $(O)/kselftest/,kselftest.h kselftest_harness.h)
 
@@ -32,9 +37,10 @@ $(O)/kselftest/.unpacked: $(KSELFTEST_SOURCE)
 
 $(kselftest_headers): $(O)/kselftest/.unpacked
 
-$(KMOD_TESTS): $(O)/selftests/kmod/%: $(kmod_tests_dir)/%.c $(kmod_tests_dir)/gmp_kmod.h $(kmod_tests_dir)/kmod_harness.h \
+.SECONDEXPANSION:
+$(KMOD_TESTS): $(O)/selftests/kmod/%: $(kmod_tests_dir)/%.c $$(call kmod_more,%) $(wildcard $(kmod_tests_dir)/*.h) \
 		$(kmod_tests_dir)/../../kmod/uapi/gmp_abi.h $(kselftest_headers)
 	$(call kmod_say,CC)mkdir -p $(@D) && $(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) \
-		-I$(kmod_tests_dir)/../../kmod/uapi -isystem $(O)/kselftest -o $@ $< -pthread
+		-I$(kmod_tests_dir)/../../kmod/uapi -isystem $(O)/kselftest -o $@ $(filter %.c,$^) -pthread
 
 .PHONY: kmod-tests
