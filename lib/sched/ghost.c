@@ -54,7 +54,7 @@ uint32_t rt_ghosts(void)
 
 /* ---- the ghost's side --------------------------------------------------------------------------------- */
 
-static void chain(int sig, siginfo_t *si, void *uc)
+static rt_not_sanitized void chain(int sig, siginfo_t *si, void *uc)
 {
 	if (before.sa_flags & SA_SIGINFO)
 		before.sa_sigaction(sig, si, uc);
@@ -66,7 +66,7 @@ static void chain(int sig, siginfo_t *si, void *uc)
  * In the program's own code, or in a system call that was not made by the runtime: with SA_RESTART the
  * pc stands at the instruction, else behind it. Other code (libc computes) may have been called by us.
  */
-static bool outside(uintptr_t pc)
+static rt_not_sanitized bool outside(uintptr_t pc)
 {
 	static const unsigned char insn[2] = { 0x0f, 0x05 };	/* syscall */
 
@@ -76,7 +76,7 @@ static bool outside(uintptr_t pc)
 	       memcmp((void *)(pc - 2), insn, 2) == 0;
 }
 
-static void become_ghost(struct rt_m *mp, struct rt_g *gp)
+static rt_not_sanitized void become_ghost(struct rt_m *mp, struct rt_g *gp)
 {
 	gp->ghost = true;
 	rt_tls = (struct gmp_tls){ .magic = GHOST_MAGIC, .p = -1 };
@@ -84,7 +84,7 @@ static void become_ghost(struct rt_m *mp, struct rt_g *gp)
 	rt_store_rel(&mp->ghost, GHOST_YES);	/* MO-G1 */
 }
 
-static void on_mark(int sig, siginfo_t *si, void *ctx)
+static rt_not_sanitized void on_mark(int sig, siginfo_t *si, void *ctx)
 {
 	const ucontext_t *uc = ctx;
 	struct rt_m *mp = rt_getm();
@@ -156,14 +156,14 @@ static int make_ghosts(void)
 	bool all = false;
 
 	rt_textmap_init();
-	if (sigaction(SIGURG, &sa, &before) < 0)
+	if (rt_sigaction(SIGURG, &sa, &before) < 0)
 		return -errno;
 	for (int i = 0; i < TRIES && !all; i++) {
 		if (i)
 			nanosleep(&pace, NULL);
 		all = made_all();
 	}
-	sigaction(SIGURG, &before, NULL);
+	rt_sigaction(SIGURG, &before, NULL);
 	rt_m_reap();
 	return all ? 0 : -EBUSY;
 }

@@ -101,7 +101,7 @@ GTEST(close_ends_both_sides)
 
 static void *close_from_outside(void *fd)
 {
-	usleep(10000);
+	until_waiting(1);
 	CHECK_EQ(gmp_close(fd), 0);
 	return NULL;
 }
