@@ -33,6 +33,8 @@ help:
 	@echo '  make check-host  the tests that need no module'
 	@echo '  make check-vm    the tests with the module, in QEMU guests'
 	@echo '  make check-fuzz  the fuzzer of gmp.ko in each guest; T=300 seconds, SEED= repeats a run'
+	@echo '  make check-asan  check-tsan  check-valgrind   the tests of the library under these'
+	@echo '  make torture     random goroutines for T=60 seconds, SEED= repeats a run'
 	@echo '  make vm          a shell in a guest with gmp.ko loaded'
 	@echo '  make bench       our benchmarks and the same in Go, by turns; BENCH="yield chanpp" ROUNDS=5'
 	@echo '  make coverage    line coverage of the library by the tests of this machine'
@@ -80,6 +82,13 @@ check-vm: tests kmods
 check-fuzz: tests kmods
 	@selftests/fuzz.sh "$(or $(T),300)" "$(SEED)" $(CHECK_KVERS)
 
+check-asan check-tsan check-valgrind:
+	@selftests/san/san.sh $(@:check-%=%)
+
+torture:
+	@$(MAKE) -C selftests torture
+	@TORTURE_T=$(or $(T),60) $(if $(SEED),GMP_SEED=$(SEED)) $(O)/selftests/torture/torture_test
+
 demo: lib tools
 	@$(KMOD) KVER=$(DEMO_KVER)
 	@tools/demo/demo.sh $(DEMO_KVER)
@@ -105,8 +114,8 @@ install: lib tools
 
 # by name: O= may be a folder that holds other things too
 clean:
-	@rm -rf $(addprefix $(O)/,lib tools selftests kselftest btf vm coverage) $(O)/kmod-*
+	@rm -rf $(addprefix $(O)/,lib tools selftests kselftest btf vm coverage inject asan tsan valgrind) $(O)/kmod-*
 	@rmdir $(O) 2>/dev/null || :
 
-.PHONY: help all lib kmod kmods bpf tools tests deps check check-host check-vm check-fuzz demo vm bench \
-	coverage style install clean
+.PHONY: help all lib kmod kmods bpf tools tests deps check check-host check-vm check-fuzz check-asan \
+	check-tsan check-valgrind torture demo vm bench coverage style install clean

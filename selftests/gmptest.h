@@ -280,12 +280,35 @@ static inline int gmptest_wanted(struct gmptest *t, int argc, char **argv)
 	return argc < 2;
 }
 
+#if defined(__SANITIZE_THREAD__)
+#include <pthread.h>
+
+static void *gmptest_nothing(void *arg)
+{
+	return arg;
+}
+
+/* ThreadSanitizer starts its own thread once more in a child whose parent never made one (sanitize.h). */
+static inline void gmptest_prepare(void)
+{
+	pthread_t t;
+
+	if (pthread_create(&t, NULL, gmptest_nothing, NULL) == 0)
+		pthread_join(t, NULL);
+}
+#else
+static inline void gmptest_prepare(void)
+{
+}
+#endif
+
 int main(int argc, char **argv)
 {
 	static const char *const procs[] = { "1", "2", "4" };
 	const char *only = getenv("GMPTEST_PROCS");
 	int plan = 0, nr = 0, failed = 0;
 
+	gmptest_prepare();
 	/* A shell's background job has these ignored, and would pass that on to what is tested. */
 	signal(SIGINT, SIG_DFL);
 	signal(SIGQUIT, SIG_DFL);

@@ -179,7 +179,10 @@ int __sigaction(int sig, const struct sigaction *sa, struct sigaction *old);
 #define rt_sigaction	sigaction
 #endif
 
-/* TSan has a thread of its own: no stranger to who counts threads. */
+/*
+ * TSan has a thread of its own from the first pthread_create() on; it is no stranger to who counts
+ * threads. (After fork() in a process that never made one there are two: no deadlock is reported then.)
+ */
 #define RT_SAN_THREADS	(RT_TSAN ? 1u : 0u)
 
 /* What a signal handler does before it knows that it did not interrupt the sanitizer's runtime. */

@@ -82,9 +82,9 @@ static struct rt_g *from_net(void)
 {
 	struct rt_gqueue q = { 0 };
 
-	if (rt_netpoll->waiters() == 0 || rt_load_rlx(&rt_sched.lastpoll) == 0)
+	if (rt_poller()->waiters() == 0 || rt_load_rlx(&rt_sched.lastpoll) == 0)
 		return NULL;
-	rt_netpoll->poll(0, &q);
+	rt_poller()->poll(0, &q);
 	return first_of(&q);
 }
 
@@ -326,7 +326,7 @@ static void sleep_in_poll(struct rt_m *mp, struct rt_gqueue *q)
 	rt_publish_m(mp, GMP_M_NETPOLL);
 	rcu_thread_offline();
 	rt_inject_at(RT_INJ_POLL);
-	rt_netpoll->poll(poll_delay(until), q);
+	rt_poller()->poll(poll_delay(until), q);
 	rt_inject_at(RT_INJ_POLLED);
 	rcu_thread_online();
 	rt_publish_m(mp, GMP_M_SCHED);
@@ -352,7 +352,7 @@ static bool poll_for_all(struct rt_m *mp, struct rt_g **gp)
 	struct rt_p *pp;
 
 	*gp = NULL;
-	if (rt_netpoll->waiters() == 0 && rt_timers_next_all() == 0)
+	if (rt_poller()->waiters() == 0 && rt_timers_next_all() == 0)
 		return false;
 	if (rt_xchg_ar(&rt_sched.lastpoll, 0) == 0)
 		return false;		/* another M does */
@@ -386,7 +386,7 @@ void rt_poller_until(uint64_t when)
 	until = rt_load_acq(&rt_sched.poll_until);
 	if (somebody_polls()) {
 		if (until == 0 || until > when)
-			rt_netpoll->wake();
+			rt_poller()->wake();
 	} else {
 		rt_wakep();
 	}

@@ -81,7 +81,7 @@ void rt_main_done(struct rt_g *gp)
 	rt_smp_mb();
 	rt_attention_all(RT_ATT_STOP);
 	rt_m_wake_all();
-	rt_netpoll->wake();
+	rt_poller()->wake();
 }
 
 /* ---- foreign threads ------------------------------------------------------------------------------------------ */
@@ -275,8 +275,8 @@ static void tear_down(void)
 	if (rt_env.stats)
 		print_stats();
 	rt_layout_withdraw();
-	if (rt_netpoll->teardown)
-		rt_netpoll->teardown();
+	if (rt_poller()->teardown)
+		rt_poller()->teardown();
 	rt_m_end_main();
 	left_behind = left > 0;
 	if (!left_behind)

@@ -182,7 +182,14 @@ struct rt_netpoll_ops {
 	void (*teardown)(void);			/* end of gmp_run(): forgets all waiters */
 };
 /* Never NULL: sleeping on a note until io/ installs epoll with the first descriptor. */
-extern const struct rt_netpoll_ops *rt_netpoll;
+extern const struct rt_netpoll_ops *rt_netpoll;		/* atomic */
+
+/* Acquire: pairs with rt_netpoll_set(); what it has set up is seen. */
+static inline const struct rt_netpoll_ops *rt_poller(void)
+{
+	return rt_load_acq(&rt_netpoll);
+}
+
 void rt_netpoll_set(const struct rt_netpoll_ops *ops);	/* NULL: the note again */
 
 #endif

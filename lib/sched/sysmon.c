@@ -136,12 +136,12 @@ static bool poll_network(uint64_t now)
 	uint64_t last = rt_load_acq(&rt_sched.lastpoll);
 	struct rt_gqueue q = { 0 };
 
-	if (last == 0 || last + POLL_NS >= now || rt_netpoll->waiters() == 0)
+	if (last == 0 || last + POLL_NS >= now || rt_poller()->waiters() == 0)
 		return false;
 	if (!rt_cas_ar(&rt_sched.lastpoll, last, now))
 		return false;
 	rt_own_add(&rt_sysmon_count.netpolls, 1);
-	rt_netpoll->poll(0, &q);
+	rt_poller()->poll(0, &q);
 	if (!q.head)
 		return false;
 	rt_ready_list(&q);

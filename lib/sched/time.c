@@ -69,7 +69,7 @@ static rt_noinline void tell(uint64_t when)
 		uint64_t until = rt_load_acq(&rt_sched.poll_until);
 
 		if (until == 0 || until > when)
-			rt_netpoll->wake();
+			rt_poller()->wake();
 	} else if (rt_load_rlx(&rt_sched.npidle) != 0) {
 		rt_poller_until(when);
 	} else if (others_wait()) {

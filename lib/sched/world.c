@@ -384,7 +384,7 @@ bool rt_checkdead(void)
 		return false;
 	if (rt_load_acq(&rt_sched.nsyscall) || rt_load_acq(&rt_sched.globq.n) || any_timer())
 		return false;
-	if (rt_load_acq(&rt_sched.external) || rt_netpoll->waiters())
+	if (rt_load_acq(&rt_sched.external) || rt_poller()->waiters())
 		return false;
 	if (strangers(rt_sched.mcount + rt_helper_threads() + rt_ghosts()))
 		return true;

@@ -94,7 +94,7 @@ static struct rt_labels *block_new(void)
 			return NULL;
 	l->refs = 1;
 	l->name_len = l->len = 0;
-	l->text[0] = 0;
+	rt_store_rlx(&l->text[0], 0);
 	return l;
 }
 
@@ -115,9 +115,10 @@ void rt_labels_put(struct rt_labels *l)
 
 static void append(struct rt_labels *l, const char *s, size_t n)
 {
-	memcpy(l->text + l->len, s, n);
+	for (size_t i = 0; i < n; i++)		/* who still reads the block's last text: rt_label_read() */
+		rt_store_rlx(&l->text[l->len + i], s[i]);
 	l->len = (uint16_t)(l->len + n);
-	l->text[l->len] = 0;
+	rt_store_rlx(&l->text[l->len], 0);
 }
 
 /* The next "key=value" of a set, from *@at on; its length, 0 at the end. */

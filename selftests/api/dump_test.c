@@ -15,7 +15,7 @@
 
 static struct gmp_chan *never;
 static struct gmp_mutex taken;
-static volatile int stop;
+static _Atomic int stop;
 static volatile int blocked_in_read[2];
 
 /* ---- goroutines to look at; noinline and not tail-called, so that each has its frame ------------------- */
@@ -45,7 +45,7 @@ static void locker(void *arg)
 	__asm__ volatile("");
 }
 
-static volatile int running;
+static _Atomic int running;
 
 static __attribute__((noinline)) void compute(void)
 {
@@ -438,7 +438,9 @@ static void sleeps(void *arg)
 {
 	struct timespec ts = { .tv_nsec = 300000000 };
 
-	*(int *)arg = nanosleep(&ts, NULL) == 0 ? 1 : -errno;	/* not restarted after a signal */
+	int r = nanosleep(&ts, NULL) == 0 ? 1 : -errno;		/* not restarted after a signal */
+
+	__atomic_store_n((int *)arg, r, __ATOMIC_RELEASE);
 }
 
 /* A dump must not make a system call of the program fail. */

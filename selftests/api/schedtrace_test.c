@@ -7,7 +7,7 @@
 #include "death_util.h"
 
 static struct gmp_chan *never;
-static volatile int stop;
+static _Atomic int stop;
 
 static void waits(void *arg)
 {

@@ -140,7 +140,7 @@ PTEST(fatal_error_of_the_scheduler)
 	LIKE(d, "^all_wait\\(");
 }
 
-static volatile int go;
+static _Atomic int go;
 
 static void dies_too(void *arg)
 {

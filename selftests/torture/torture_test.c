@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * torture_test.c - rounds of random operations, and what must hold after each.
+ *
+ *   GMP_SEED=N       repeats what is drawn (printed); the kernel's scheduling it cannot repeat
+ *   TORTURE_T=S      seconds for all tests together (60)
+ *   TORTURE_ONE_IN=N delays at one in N passes of an injection point (64; 0: none)
+ *
+ * The library is built with -DRT_INJECT and its assertions. A round that makes no progress for HANG_S
+ * seconds, or does not end, is a lost wake-up: the seed, a dump, exit status 1.
+ */
+#include "torture.h"
+
+#include <signal.h>
+#include <sys/time.h>
+
+#include "gmptest.h"
+
+#define ACTORS		24
+#define HANG_S		20
+#define ROUND_NS	700000000ll
+
+static const struct {
+	torture_op op;
+	uint32_t weight;
+} ops[] = {
+	{ op_send, 12 }, { op_recv, 12 }, { op_select, 14 }, { op_private_chan, 4 },
+	{ op_mutex, 10 }, { op_rwmutex, 10 }, { op_sem, 8 }, { op_cond, 4 }, { op_once_pool, 6 },
+	{ op_group, 2 }, { op_sleep, 4 }, { op_timer, 6 }, { op_ticker, 2 }, { op_context, 4 },
+	{ op_after_func, 4 }, { op_spawn, 8 }, { op_yield, 10 }, { op_spin, 4 }, { op_syscall, 6 },
+	{ op_lock_thread, 3 }, { op_maxprocs, 2 }, { op_stop_world, 2 }, { op_look, 1 }, { op_net, 4 },
+};
+
+static struct torture *now;		/* the round that runs: for the watchdog */
+static bool given_up;			/* main returns: calls may answer that nothing runs; atomic */
+static uint64_t first_seed;
+
+/* ---- failing ------------------------------------------------------------------------------------------- */
+
+/* One write, no stdio: a signal handler may be who calls. */
+static void say_seed(const char *what, const char *file, int line)
+{
+	char text[512];
+	int n = snprintf(text, sizeof(text), "# %s:%d: %s; GMP_SEED=%llu, round's seed %llu\n", file, line,
+			 what, (unsigned long long)first_seed,
+			 (unsigned long long)(now ? now->seed : 0));
+
+	if (n > 0 && write(STDOUT_FILENO, text, (size_t)n) < 0)
+		return;
+}
+
+_Noreturn void torture_fail(const char *file, int line, const char *what)
+{
+	while (__atomic_load_n(&given_up, __ATOMIC_RELAXED))
+		gmp_yield();
+	say_seed(what, file, line);
+	gmp_dump(STDOUT_FILENO);
+	_exit(GMPTEST_FAILED);
+}
+
+static void watch(int sig)
+{
+	static uint64_t seen;
+	static int idle;
+	uint64_t n = now ? counted(&now->n.ops) : 0;
+
+	(void)sig;
+	idle = n == seen ? idle + 1 : 0;
+	seen = n;
+	if (idle >= HANG_S) {
+		given_up = false;
+		torture_fail(__FILE__, __LINE__, "no progress");
+	}
+}
+
+/* A signal and not a thread: a foreign thread would keep the deadlock report from ever being made. */
+static void start_watchdog(void)
+{
+	struct sigaction sa = { .sa_handler = watch, .sa_flags = SA_RESTART | SA_ONSTACK };
+	struct itimerval every = { { 1, 0 }, { 1, 0 } };
+
+	alarm(0);			/* gmptest's own limit is this one's signal */
+	CHECK(sigaction(SIGALRM, &sa, NULL) == 0);
+	CHECK(setitimer(ITIMER_REAL, &every, NULL) == 0);
+}
+
+/* ---- actors ----------------------------------------------------------------------------------------------- */
+
+struct part {
+	struct torture *t;
+	void (*fn)(struct torture *t, uint64_t *rnd);
+	uint64_t seed;
+};
+
+static void has_ended(void *arg)
+{
+	struct part *p = arg;
+	struct torture *t = p->t;
+
+	count(&t->n.ended, 1);
+	free(p);
+	gmp_wg_done(&t->actors);
+}
+
+static void begin_part(void *arg)
+{
+	struct part *p = arg;
+	uint64_t rnd = p->seed;
+
+	MUST(gmp_defer(has_ended, p) == 0);	/* goexit must not lose one */
+	p->fn(p->t, &rnd);
+}
+
+int64_t torture_go(struct torture *t, void (*fn)(struct torture *t, uint64_t *rnd), uint64_t seed)
+{
+	struct part *p = malloc(sizeof(*p));
+	int64_t goid;
+
+	MUST(p);
+	*p = (struct part){ t, fn, seed | 1 };
+	gmp_wg_add(&t->actors, 1);
+	count(&t->n.created, 1);
+	goid = gmp_go(begin_part, p);
+	MUST(goid > 1);
+	return goid;
+}
+
+static torture_op pick_op(uint64_t *rnd)
+{
+	uint32_t sum = 0, at;
+	size_t i = 0;
+
+	for (size_t k = 0; k < sizeof(ops) / sizeof(ops[0]); k++)
+		sum += ops[k].weight;
+	at = below(rnd, sum);
+	while (at >= ops[i].weight)
+		at -= ops[i++].weight;
+	return ops[i].op;
+}
+
+static void act(struct torture *t, uint64_t *rnd)
+{
+	while (!__atomic_load_n(&t->over, __ATOMIC_RELAXED)) {
+		pick_op(rnd)(t, rnd);
+		count(&t->n.ops, 1);
+	}
+}
+
+/* ---- a round -------------------------------------------------------------------------------------------------- */
+
+static void set_up(struct torture *t)
+{
+	static const size_t caps[CHANS] = { 0, 0, 1, 3, 64 };
+
+	for (int i = 0; i < CHANS; i++)
+		MUST((t->chan[i] = gmp_chan_make(sizeof(uint64_t), caps[i])) != NULL);
+	MUST((t->quit = gmp_chan_make(0, 0)) != NULL);
+	MUST(gmp_sem_release(&t->sem, SEM_PERMITS) == 0);
+}
+
+static void drop_one(void *obj)
+{
+	count(&now->n.dropped, 1);
+	free(obj);
+}
+
+/* What is left in the channels and in the pool counts as received, and got. */
+static void drain(struct torture *t)
+{
+	uint64_t v;
+
+	for (int i = 0; i < CHANS; i++) {
+		while (gmp_chan_try_recv(t->chan[i], &v) == 1) {
+			t->n.received++;
+			t->n.received_sum += v;
+		}
+		gmp_chan_unref(t->chan[i]);
+	}
+	gmp_chan_unref(t->quit);
+	gmp_pool_drain(&t->pool, drop_one);
+}
+
+/* Timers and helpers of operations may still be about to end. */
+static void settle(struct torture *t)
+{
+	uint64_t end = gmp_now() + HANG_S * 1000000000ull;
+
+	while (gmp_num_goroutine() > 1 || counted(&t->n.fired) + counted(&t->n.stopped) < t->n.timers ||
+	       counted(&t->n.after_ran) + counted(&t->n.after_stopped) < t->n.after_started) {
+		MUST(gmp_now() < end);
+		gmp_sleep(100000);
+	}
+}
+
+static void check_round(struct torture *t)
+{
+	struct tally *n = &t->n;
+
+	MUST(gmp_leak_check(NULL, NULL) == 0);
+	MUST(n->created == n->ended);
+	MUST(n->sent == n->received && n->sent_sum == n->received_sum);
+	MUST(n->locked == n->unlocked && n->locked == t->in_mutex);
+	MUST(n->fired + n->stopped == n->timers);
+	MUST(n->after_ran + n->after_stopped == n->after_started);
+	MUST(n->bytes_in == n->bytes_out);
+	MUST(n->put == n->got + n->dropped);
+	MUST(t->holders == 0 && t->readers == 0 && t->writers == 0 && t->wakes == 0);
+	MUST(gmp_sem_try(&t->sem, SEM_PERMITS) == 0 && gmp_sem_try(&t->sem, 1) == -EBUSY);
+	MUST(gmp_mutex_trylock(&t->mutex) == 0 && gmp_rwmutex_trylock(&t->rwmutex) == 0);
+}
+
+static int round_main(void *arg)
+{
+	struct torture *t = arg;
+	uint64_t rnd = t->seed | 1;
+	bool abrupt = below(&rnd, 4) == 0;
+
+	set_up(t);
+	for (int i = 0; i < ACTORS; i++)
+		torture_go(t, act, ((uint64_t)draw(&rnd) << 32) ^ draw(&rnd));
+	gmp_sleep(ROUND_NS / 4 + below(&rnd, ROUND_NS));
+	if (abrupt) {
+		__atomic_store_n(&given_up, true, __ATOMIC_RELAXED);
+		return 1;		/* all others are left where they stand */
+	}
+	__atomic_store_n(&t->over, 1, __ATOMIC_RELAXED);
+	MUST(gmp_chan_close(t->quit) == 0);
+	gmp_wg_wait(&t->actors);
+	settle(t);
+	drain(t);
+	check_round(t);
+	return 0;
+}
+
+/* Rounds until the time is up; the memory of an abrupt one may still be somebody's, it stays. */
+static void torture(const char *procs, int maxprocs, uint32_t one_in)
+{
+	const char *limit = getenv("TORTURE_T");
+	uint64_t seed = first_seed = gmptest_seed(), rounds = 0, n = 0;
+	uint64_t end = gmp_now() + (uint64_t)(limit ? atoi(limit) : 60) * 250000000ull;
+	char text[64];
+
+	setenv("GMP_MAXPROCS", procs, 1);
+	start_watchdog();
+	do {
+		struct torture *t = aligned_alloc(64, (sizeof(*t) + 63) & ~63ul);
+		int r;
+
+		CHECK(t);
+		memset(t, 0, sizeof(*t));
+		t->seed = seed;
+		t->maxprocs = maxprocs;
+		now = t;
+		given_up = false;
+		snprintf(text, sizeof(text), "%llu:%u", (unsigned long long)seed, one_in);
+		setenv("GMP_INJECT", text, 1);
+		r = gmp_run(round_main, t);
+		CHECK(r == 0 || r == 1);
+		n += t->n.ops;
+		rounds++;
+		draw(&seed);
+		if (r == 0)
+			free(t);
+	} while (gmp_now() < end);
+	printf("# %llu rounds, %llu operations\n", (unsigned long long)rounds, (unsigned long long)n);
+}
+
+static uint32_t one_in(void)
+{
+	const char *s = getenv("TORTURE_ONE_IN");
+
+	return s ? (uint32_t)atoi(s) : 64;
+}
+
+TEST(one_processor)
+{
+	torture("1", 0, one_in());
+}
+
+TEST(two_processors)
+{
+	torture("2", 0, one_in());
+}
+
+TEST(four_processors)
+{
+	torture("4", 0, one_in());
+}
+
+TEST(changing_number_of_processors)
+{
+	torture("2", 6, one_in());
+}
