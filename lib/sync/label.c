@@ -261,16 +261,17 @@ void rt_label_read(const struct rt_g *gp, char *buf, size_t n)
 
 /* ---- the calls --------------------------------------------------------------------------------------- */
 
-static bool label_ok(const char *s, size_t least, size_t most)
+/* What cannot be written is told before what does not fit. */
+static int label_check(const char *s, size_t least)
 {
-	size_t n = strnlen(s, most + 1);
+	size_t n = strnlen(s, GMP_LABELS_MAX + 1);
 
-	if (n < least || n > most)
-		return false;
+	if (n < least)
+		return -EINVAL;
 	for (size_t i = 0; i < n; i++)
 		if ((unsigned char)s[i] < ' ' || strchr("{}=,\x7f", s[i]))
-			return false;
-	return true;
+			return -EINVAL;
+	return n > GMP_LABELS_MAX ? -ENOSPC : 0;
 }
 
 RT_PUBLIC int gmp_set_name(const char *name)
@@ -284,10 +285,12 @@ RT_PUBLIC int gmp_set_label(const char *key, const char *value)
 {
 	struct rt_g *gp = rt_getg();
 	struct rt_labels *set, *old;
-	int err;
+	int err = key ? label_check(key, 1) : -EINVAL;
 
-	if (!key || !label_ok(key, 1, GMP_LABELS_MAX) || (value && !label_ok(value, 0, GMP_LABELS_MAX)))
-		return -EINVAL;
+	if (!err && value)
+		err = label_check(value, 0);
+	if (err)
+		return err;
 	if (!gp)
 		return -EPERM;
 	err = set_change(gp->labels, key, value, &set);

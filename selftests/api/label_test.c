@@ -101,8 +101,8 @@ GTEST(too_much_is_refused)
 	memset(big, 'x', sizeof(big) - 1);
 	big[sizeof(big) - 1] = 0;
 	CHECK_EQ(gmp_set_name(big), -ENAMETOOLONG);
-	CHECK_EQ(gmp_set_label(big, "v"), -EINVAL);
-	CHECK_EQ(gmp_set_label("k", big), -EINVAL);
+	CHECK_EQ(gmp_set_label(big, "v"), -ENOSPC);
+	CHECK_EQ(gmp_set_label("k", big), -ENOSPC);
 	big[GMP_NAME_MAX] = 0;
 	CHECK_EQ(gmp_set_name(big), 0);
 	CHECK_EQ(gmp_set_label("a", big), 0);
