@@ -66,12 +66,23 @@ static void free_node(struct rcu_head *head)
 	free(rt_container_of(head, struct m_node, rcu));
 }
 
-/* A new M on allm, not yet a thread. NULL: too many, no memory, or the run is over. */
+/*
+ * As Go: what needs so many threads has lost control of its system calls, and would take the machine
+ * with it. A thread that cannot be made for lack of memory is another matter: start_failed().
+ */
+static rt_cold _Noreturn void exhausted(void)
+{
+	rt_say("runtime: program exceeds %u-thread limit\n", rt_sched.maxmcount);
+	rt_throw("thread exhaustion");
+}
+
+/* A new M on allm, not yet a thread. NULL: no memory, or the run is over. */
 static struct rt_m *m_alloc(void)
 {
 	struct m_node *node = aligned_alloc(64, (sizeof(*node) + 63) & ~63ul);
 	struct rt_m *mp;
-	int64_t id;
+	int64_t id = -1;
+	bool ending;
 
 	if (!node)
 		return NULL;
@@ -79,7 +90,9 @@ static struct rt_m *m_alloc(void)
 	mp = &node->m;
 	mp->slot = &mp->own_slot;
 	rt_lock(&rt_sched.lock);
-	id = rt_load_acq(&rt_sched.ending) ? -1 : id_take();
+	ending = rt_load_acq(&rt_sched.ending);
+	if (!ending)
+		id = id_take();
 	if (id >= 0) {
 		mp->id = (uint32_t)id;
 		rt_sched.mcount++;
@@ -88,11 +101,12 @@ static struct rt_m *m_alloc(void)
 		rcu_assign_pointer(rt_sched.allm, mp);
 	}
 	rt_unlock(&rt_sched.lock);
-	if (id < 0) {
-		free(node);
-		return NULL;
-	}
-	return mp;
+	if (id >= 0)
+		return mp;
+	free(node);
+	if (!ending)
+		exhausted();
+	return NULL;
 }
 
 /* Takes @mp off allm; its number stays taken. sched.lock held. */
@@ -202,6 +216,8 @@ static void *m_thread(void *arg)
 	m_unlink(mp);
 	mp->schedlink = rt_sched.mdead;
 	rt_store_rlx(&rt_sched.mdead, mp);
+	if (rt_sched.sysmonwait)
+		rt_sysmon_wake();	/* to join us: what a thread leaves behind is its stack */
 	rt_unlock(&rt_sched.lock);
 	return NULL;
 }

@@ -206,7 +206,7 @@ struct rt_sched {
 	uint64_t mcreated;		/* lock; Ms ever made */
 	struct rt_m *mdead;		/* lock; ended threads to be joined, by schedlink */
 	uint64_t mids[(GMP_MAX_M + 63) / 64];	/* lock; numbers in use */
-	uint32_t maxmcount;		/* 10000 */
+	uint32_t maxmcount;		/* 10000; tests set less */
 	struct rt_p *pidle;		/* lock */
 	uint32_t npidle rt_aligned(64);	/* lock; atomic for readers, MO-6 */
 	uint32_t nmspinning;		/* atomic, MO-6 */

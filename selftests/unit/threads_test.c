@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * threads_test.c - how many Ms there are: no more than the limit, few when they are idle.
+ *
+ * The limit is that of the scheduler, set lower.
+ */
+#include "sched/sched.h"
+
+#include <dirent.h>
+#include <gmprt.h>
+#include <unistd.h>
+
+#include "gmptest.h"
+
+#define MS	1000000ll
+#define THREADS	24
+
+static int tasks(void)
+{
+	DIR *d = opendir("/proc/self/task");
+	struct dirent *e;
+	int n = 0;
+
+	CHECK(d);
+	while ((e = readdir(d)) != NULL)
+		n += atoi(e->d_name) > 0;
+	closedir(d);
+	return n;
+}
+
+static volatile int go_on;
+static struct gmp_wg done;
+
+static void blocks(void *arg)
+{
+	(void)arg;
+	gmp_syscall_begin();
+	while (!go_on)
+		usleep(1000);
+	gmp_syscall_end();
+	gmp_wg_done(&done);
+}
+
+static void block_all(int n)
+{
+	go_on = 0;
+	gmp_wg_add(&done, n);
+	for (int i = 0; i < n; i++)
+		gmp_go(blocks, NULL);
+	for (int i = 0; i < 5000 && tasks() < n + 1; i++)
+		gmp_sleep(MS);
+	CHECK(tasks() > n);
+}
+
+static void release(void)
+{
+	go_on = 1;
+	gmp_wg_wait(&done);
+}
+
+/* ---- idle ones end ------------------------------------------------------------------------------------- */
+
+/* Four idle ones may stay, and m0; sysmon, and liburcu's that frees them, are no Ms. */
+static int burst_of_calls(void *arg)
+{
+	struct gmp_stats st = { .size = sizeof(st) };
+	uint64_t t0;
+
+	(void)arg;
+	block_all(THREADS);
+	CHECK_EQ(gmp_stats(&st), 0);
+	CHECK(st.threads > THREADS);
+	release();
+	t0 = rt_now();
+	gmp_sleep(2000 * MS);
+	CHECK(tasks() > THREADS);	/* not at once: the next burst may come soon */
+	while (tasks() > 8 && rt_now() - t0 < 20000 * (uint64_t)MS)
+		gmp_sleep(100 * MS);
+	CHECK_EQ(gmp_stats(&st), 0);
+	printf("# %d tasks, %u Ms, %u of them idle, after %llu ms\n", tasks(), st.threads, st.idle_threads,
+	       (unsigned long long)((rt_now() - t0) / 1000000));
+	CHECK(tasks() <= 8);
+	CHECK(st.threads <= 6);
+	CHECK(!rt_sched.mdead);		/* joined */
+	block_all(THREADS);		/* and new ones can be made */
+	release();
+	return 0;
+}
+
+TEST(idle_threads_end_after_seconds)
+{
+	setenv("GMP_MAXPROCS", "1", 1);
+	CHECK_EQ(gmp_run(burst_of_calls, NULL), 0);
+}
+
+/* ---- the limit -------------------------------------------------------------------------------------------- */
+
+static int limited(void *arg)
+{
+	rt_sched.maxmcount = THREADS;
+	block_all((int)(intptr_t)arg);
+	release();
+	return 0;
+}
+
+/* All but one in calls, one that runs goroutine 1. */
+TEST(as_many_as_allowed)
+{
+	setenv("GMP_MAXPROCS", "1", 1);
+	CHECK_EQ(gmp_run(limited, (void *)(THREADS - 1)), 0);
+}
+
+static void too_many(const char *text)
+{
+	setenv("GMP_MAXPROCS", "1", 1);
+	DEATH(_exit(gmp_run(limited, (void *)(intptr_t)(THREADS + 10))), text);
+}
+
+TEST(one_more_is_fatal)
+{
+	too_many("runtime: program exceeds 24-thread limit\nfatal error: thread exhaustion\n");
+}
+
+static int the_limit(void *arg)
+{
+	(void)arg;
+	return (int)rt_sched.maxmcount;
+}
+
+TEST(the_limit_is_ten_thousand)
+{
+	CHECK_EQ(gmp_run(the_limit, NULL), 10000);
+}
