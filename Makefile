@@ -40,6 +40,9 @@ help:
 	@echo '  make coverage    line coverage of the library by the tests of this machine'
 	@echo '  make style       the checks in tools/dev/check-*.sh'
 	@echo '  make install     library, headers, command, manuals; PREFIX=/usr/local DESTDIR='
+	@echo '  make install-kmod  the module, for KVER= (default: the running kernel); then modprobe gmp'
+	@echo '  make uninstall   what install put there; uninstall-kmod likewise'
+	@echo '  make tags        an index of all names, by ctags'
 	@echo '  make clean       what make built'
 	@echo
 	@echo '  V=1      shows the commands       O=DIR   builds in DIR, not in build/'
@@ -112,10 +115,26 @@ install: lib tools
 	@$(MAKE) -C lib install
 	@$(MAKE) -C tools install
 
+# Not part of install: a module is for one kernel, and needs root and that kernel's headers.
+install-kmod uninstall-kmod:
+	@$(KMOD) KVER=$(or $(KVER),$(shell uname -r)) $(@:-kmod=)
+
+uninstall:
+	@$(MAKE) -C lib uninstall
+	@$(MAKE) -C tools uninstall
+
+tags:
+	@command -v ctags >/dev/null || { echo 'no ctags: the package universal-ctags has it' >&2; exit 1; }
+	@git ls-files '*.[chS]' '*.py' '*.go' | ctags -L -
+
 # by name: O= may be a folder that holds other things too
 clean:
 	@rm -rf $(addprefix $(O)/,lib tools selftests kselftest btf vm coverage inject asan tsan valgrind) $(O)/kmod-*
 	@rmdir $(O) 2>/dev/null || :
 
-.PHONY: help all lib kmod kmods bpf tools tests deps check check-host check-vm check-fuzz check-asan \
-	check-tsan check-valgrind torture demo vm bench coverage style install clean
+# a line a group, so that branches that add targets do not meet
+.PHONY: help all lib kmod kmods bpf tools tests deps demo vm bench torture coverage style tags clean
+.PHONY: check check-host check-vm
+.PHONY: check-fuzz
+.PHONY: check-asan check-tsan check-valgrind
+.PHONY: install uninstall install-kmod uninstall-kmod

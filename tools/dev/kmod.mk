@@ -40,5 +40,16 @@ $(FARM)/.flags: FORCE
 	@mkdir -p $(@D)
 	@echo '$(GMP_DEBUG) $(W)' | cmp -s - $@ || echo '$(GMP_DEBUG) $(W)' >$@
 
+# Where depmod looks before the kernel's own folder. With DESTDIR the image's own depmod is to run.
+MODDIR = $(DESTDIR)/lib/modules/$(VER)/updates
+install: all
+	install -d $(MODDIR)
+	install -m 644 $(FARM)/gmp.ko $(MODDIR)
+	$(if $(DESTDIR),,depmod $(VER))
+
+uninstall:
+	rm -f $(MODDIR)/gmp.ko
+	$(if $(DESTDIR),,depmod $(VER))
+
 FORCE:
-.PHONY: all FORCE
+.PHONY: all install uninstall FORCE
