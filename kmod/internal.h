@@ -391,7 +391,36 @@ void gmp_hooks_exit(void);
 int gmp_dev_init(void);
 void gmp_dev_exit(void);
 
-/* ---- proc.c, proc_status.c, proc_task.c, proc_cause.c ------------------------------------------ */
+/* ---- peek.c ------------------------------------------------------------------------------- */
+
+/*
+ * Bounds on what a process says of its table of Gs: libgmprt has 1024 in a chunk and at most 16384
+ * chunks. GMP_PEEK_BUF is what is read at once.
+ */
+#define GMP_PEEK_MAX_PER_CHUNK	65536u
+#define GMP_PEEK_MAX_CHUNKS	65536u
+#define GMP_PEEK_MAX_GS		(1u << 25)
+#define GMP_PEEK_BUF		4096u
+
+/**
+ * struct gmp_peek - a reader of a process's memory
+ * @grp: whose; the caller keeps it
+ * @task: one of its tasks; holds a reference, NULL while closed
+ * @l: what it published when the reader came; magic, version, size, ready, g_size and g_per_chunk
+ *     are checked, nothing else
+ */
+struct gmp_peek {
+	struct gmp_group	*grp;
+	struct task_struct	*task;
+	struct gmp_rt_layout	l;
+};
+
+int gmp_peek_open(struct gmp_peek *pk, struct gmp_group *grp);
+void gmp_peek_close(struct gmp_peek *pk);
+bool gmp_peek_read(const struct gmp_peek *pk, u64 addr, void *to, size_t len);
+bool gmp_peek_word(const struct gmp_peek *pk, u64 addr, u32 size, u64 *value);
+
+/* ---- proc*.c ---------------------------------------------------------------------------------- */
 
 int gmp_proc_init(void);
 void gmp_proc_exit(void);
@@ -412,5 +441,11 @@ extern const struct proc_ops gmp_proc_all_tasks_ops;
 extern const struct proc_ops gmp_proc_tasks_ops;
 extern const struct proc_ops gmp_proc_causes_ops;
 extern const struct proc_ops gmp_proc_hist_ops;
+extern const struct proc_ops gmp_proc_goroutines_ops;
+extern const struct proc_ops gmp_proc_sched_ops;
+extern const struct proc_ops gmp_proc_ps_ops;
+
+const char *gmp_gstatus_name(u32 status);
+pid_t gmp_proc_tid_of_m(struct gmp_group *grp, u32 m_id, const struct file *reader);
 
 #endif /* GMP_INTERNAL_H */

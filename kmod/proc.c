@@ -8,8 +8,7 @@
  *             would warn).
  * Locks:      gmp_names_lock, never held across proc_remove(): that waits for readers, and a reader
  *             may sit in a page fault on its own buffer for ever.
- * Not here:   what the files say (proc_status.c, proc_task.c,
- *             proc_cause.c; Documentation/ABI/testing/procfs-gmp).
+ * Not here:   what the files say (proc_*.c; Documentation/ABI/testing/procfs-gmp).
  *
  * A process can attach anew (after exec, or when a number is used again) while readers still hold
  * up the removal of the old directory of its number. Then it waits a second at most, and otherwise
@@ -192,6 +191,9 @@ static struct proc_dir_entry *make_dir(struct gmp_group *grp)
 	proc_create_data("tasks", 0444, dir, &gmp_proc_tasks_ops, grp);
 	proc_create_data("causes", 0444, dir, &gmp_proc_causes_ops, grp);
 	proc_create_data("hist", 0444, dir, &gmp_proc_hist_ops, grp);
+	proc_create_data("ps", 0444, dir, &gmp_proc_ps_ops, grp);
+	proc_create_data("sched", 0444, dir, &gmp_proc_sched_ops, grp);
+	proc_create_data("goroutines", 0444, dir, &gmp_proc_goroutines_ops, grp);
 	return dir;
 }
 

@@ -158,6 +158,17 @@ static const char *word(const char * const *names, size_t n, u32 value)
 
 #define WORD(names, value)	word(names, ARRAY_SIZE(names), value)
 
+/**
+ * gmp_gstatus_name() - a status of a goroutine in words
+ * @status: enum gmp_g_status, or anything: user space wrote it
+ *
+ * Return: its name, or "?".
+ */
+const char *gmp_gstatus_name(u32 status)
+{
+	return WORD(gstatus_names, status);
+}
+
 static void show_header(struct seq_file *m, const struct task_iter *it)
 {
 	seq_puts(m, "#v1");
@@ -210,6 +221,32 @@ static int tasks_show(struct seq_file *m, void *v)
 	show_now(m, it->w, &s);
 	show_account(m, it->w, &s);
 	return 0;
+}
+
+/**
+ * gmp_proc_tid_of_m() - the thread of an M
+ * @grp: group the caller holds a reference on
+ * @m_id: number of the M; anything
+ * @reader: file in /proc
+ *
+ * Return: its number in the reader's pid namespace; 0 if it has none, or is not registered in the slot
+ * of its number, as the Ms of libgmprt are.
+ */
+pid_t gmp_proc_tid_of_m(struct gmp_group *grp, u32 m_id, const struct file *reader)
+{
+	unsigned long slot = m_id;
+	struct gmp_worker *w;
+	pid_t tid = 0;
+
+	if (m_id >= grp->nr_m)
+		return 0;
+	w = gmp_worker_find(grp, &slot);
+	if (!w)
+		return 0;
+	if (slot == m_id && w->m_id == m_id)
+		tid = gmp_proc_pid_nr(w->tid, reader);
+	gmp_worker_put(w);
+	return tid;
 }
 
 /* ---- files --------------------------------------------------------------------------------- */

@@ -218,7 +218,72 @@ struct gmp_rt_layout {
 	__u32	reserved2;
 
 	__u64	globq_len;	/* address of a u64: length of the global run queue */
-	__u64	reserved3[8];
+
+	/* counters of the scheduler; 0 where there are none */
+	__u64	sched_words;	/* address of struct gmp_sched_word[]: enum gmp_sched_now */
+	__u32	nr_sched_words;
+	__u32	p_off_counters;	/* u64[] in a P: enum gmp_sched_counter */
+	__u32	nr_p_counters;
+	__u32	g_acct_size;	/* sizeof(struct gmp_g_acct) */
+	__u64	g_acct;		/* address of an array as g_chunks, of chunks of struct gmp_g_acct; 0 = none */
+	__u64	reserved3[4];
+};
+
+/* Where a number of the scheduler lies: an address and 4 or 8 bytes. */
+struct gmp_sched_word {
+	__u64	addr;
+	__u32	size;
+	__u32	reserved;
+};
+
+/* Numbers of the scheduler as of now. X(enumerator, name in /proc/gmp/<tgid>/sched); append only. */
+#define GMP_SCHED_NOWS(X)						\
+	X(GMP_NOW_PROCS,	"procs")	/* Ps */		\
+	X(GMP_NOW_PROCS_IDLE,	"procs_idle")				\
+	X(GMP_NOW_THREADS,	"threads")	/* Ms, the monitor not counted */ \
+	X(GMP_NOW_THREADS_IDLE,	"threads_idle")				\
+	X(GMP_NOW_SPINNING,	"threads_spinning") /* look for work */	\
+	X(GMP_NOW_THREADS_MADE,	"threads_created") /* ever */		\
+	X(GMP_NOW_SYSCALLS,	"syscalls")	/* declared ones, in progress */ \
+	X(GMP_NOW_GOROUTINES,	"goroutines")	/* those of the runtime not counted */ \
+	X(GMP_NOW_GLOBAL_QUEUE,	"global_queue")
+
+/* Sums over all Ps since gmp_run() began; fields of the runtime's struct rt_p_counters, in this order. */
+#define GMP_SCHED_COUNTERS(X)						\
+	X(switches,		"switches")	/* goroutines executed */ \
+	X(runnext_hits,		"runnext")	/* ... that were next in line, at once */ \
+	X(globq_ticks,		"global_ticks")	/* ... from the global queue, every 61st time */ \
+	X(globq_batches,	"global_batches") /* times the global queue was drawn on */ \
+	X(globq_got,		"global_got")	/* goroutines that came so */ \
+	X(overflows,		"overflows")	/* a queue was full: half of it went to the global one */ \
+	X(overflow_gs,		"overflowed")	/* goroutines moved so */ \
+	X(steals,		"steals")	/* from another P's queue */ \
+	X(stolen,		"stolen")	/* goroutines moved so */ \
+	X(stolen_runnext,	"stolen_runnext") /* that part of them that was next in line */ \
+	X(handoffs,		"handoffs")	/* Ps taken out of system calls */ \
+	X(preempts,		"preemptions")				\
+	X(spawns,		"spawned")				\
+	X(gfree_hits,		"reused_gs")	/* spawned without a lock */ \
+	X(stack_hits,		"reused_stacks")			\
+	X(parks,		"parks")				\
+	X(readies,		"readies")	/* wake-ups from a thread with a P */
+
+#define GMP_NOW_ENUM_(e, text)		e,
+enum gmp_sched_now { GMP_SCHED_NOWS(GMP_NOW_ENUM_) GMP_NOW_COUNT };
+#undef GMP_NOW_ENUM_
+#define GMP_COUNTER_ENUM_(e, text)	GMP_COUNTER_##e,
+enum gmp_sched_counter { GMP_SCHED_COUNTERS(GMP_COUNTER_ENUM_) GMP_COUNTER_COUNT };
+#undef GMP_COUNTER_ENUM_
+
+/*
+ * Per-goroutine accounting, for those who ask for it (GMP_ATTACH_ACCT): one per G, in a table of the
+ * same shape as that of the Gs. Written by the M that carries the G; CPU time is gmp_g_head.cpu_ns.
+ */
+struct gmp_g_acct {
+	__u64	blocked_ns;	/* its M asleep while it carried it */
+	__u64	runnable_ns;	/* runnable, before it ran */
+	__u64	runnable_at;	/* since when; a clock of the runtime's own */
+	__u64	carriers;	/* bit n: an M with a number of n, modulo 64, carried it */
 };
 
 /* ---- 2. shared with the module ------------------------------------------------------------ */
@@ -345,6 +410,9 @@ struct gmp_m_register {
 #endif
 GMP_ABI_ASSERT(sizeof(struct gmp_tls) == 64);
 GMP_ABI_ASSERT(sizeof(struct gmp_g_head) == 80);
+GMP_ABI_ASSERT(sizeof(struct gmp_g_acct) == 32);
+GMP_ABI_ASSERT(sizeof(struct gmp_sched_word) == 16);
+GMP_ABI_ASSERT(sizeof(struct gmp_rt_layout) == 224);
 GMP_ABI_ASSERT(sizeof(struct gmp_m_user) == 64);
 GMP_ABI_ASSERT(sizeof(struct gmp_p_shared) == 64);
 GMP_ABI_ASSERT(sizeof(struct gmp_m_kern) == 128);

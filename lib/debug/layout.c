@@ -12,6 +12,24 @@
 #include "arch/x86_64/gobuf.h"
 #include "sched/sched.h"
 
+#define NOW(number, field) \
+	[GMP_NOW_##number] = { .addr = (uintptr_t)&rt_sched.field, .size = sizeof(rt_sched.field) }
+
+/* Its addresses are relocated when the program is loaded: no constants. */
+static struct gmp_sched_word now[GMP_NOW_COUNT];
+
+static void fill_words(void)
+{
+	const struct gmp_sched_word words[] = {
+		NOW(PROCS, maxprocs), NOW(PROCS_IDLE, npidle), NOW(THREADS, mcount),
+		NOW(THREADS_IDLE, nmidle), NOW(SPINNING, nmspinning), NOW(THREADS_MADE, mcreated),
+		NOW(SYSCALLS, nsyscall), NOW(GOROUTINES, ng), NOW(GLOBAL_QUEUE, globq.n),
+	};
+
+	rt_static_assert(sizeof(words) == sizeof(now), "a word of enum gmp_sched_now is missing");
+	memcpy(now, words, sizeof(now));
+}
+
 RT_PUBLIC struct gmp_rt_layout gmp_rt_layout = {
 	.magic = GMP_LAYOUT_MAGIC,
 	.version = GMP_ABI_VERSION,
@@ -36,7 +54,12 @@ RT_PUBLIC struct gmp_rt_layout gmp_rt_layout = {
 	.p_off_runqtail = offsetof(struct rt_p, runqtail),
 	.p_off_runnext = offsetof(struct rt_p, runnext),
 	.p_off_schedtick = offsetof(struct rt_p, schedtick),
+	.nr_sched_words = GMP_NOW_COUNT,
+	.p_off_counters = offsetof(struct rt_p, c),
+	.nr_p_counters = GMP_COUNTER_COUNT,
 };
+
+rt_static_assert(sizeof(struct rt_p_counters) == GMP_COUNTER_COUNT * sizeof(uint64_t), "a counter of gmp_abi.h is missing");
 
 __asm__(".pushsection .note.gmp, \"a\", @note\n\t"
 	".balign 4\n\t"
@@ -68,6 +91,8 @@ void rt_layout_publish(int64_t tls_off)
 	l->allm = (uintptr_t)&rt_sched.allm;
 	l->allp = (uintptr_t)&rt_sched.allp;
 	l->globq_len = (uintptr_t)&rt_sched.globq.n;
+	fill_words();
+	l->sched_words = (uintptr_t)now;
 	rt_layout_maxprocs(rt_sched.maxprocs);
 	rt_store_rel(&l->ready, 1);
 }

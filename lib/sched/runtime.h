@@ -164,16 +164,9 @@ struct rt_p {
 
 	/* counters, written by the owner, read by anyone: rt_own_add() */
 	struct rt_p_counters {
-		uint64_t switches;	/* Gs executed */
-		uint64_t runnext_hits;
-		uint64_t globq_ticks;	/* global queue taken first, every 61st tick */
-		uint64_t globq_batches, globq_got;
-		uint64_t overflows, overflow_gs;
-		uint64_t steals, stolen, stolen_runnext;
-		uint64_t handoffs;	/* Ps taken from system calls */
-		uint64_t preempts;
-		uint64_t spawns, gfree_hits, stack_hits;
-		uint64_t parks, readies;
+#define RT_COUNTER(field, text)	uint64_t field;
+		GMP_SCHED_COUNTERS(RT_COUNTER)	/* gmp_abi.h: outside readers know them by number */
+#undef RT_COUNTER
 	} c rt_aligned(64);
 
 	uint64_t own_word rt_aligned(64);
