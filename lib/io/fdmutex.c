@@ -77,6 +77,7 @@ static inline bool was_last(uint64_t word)
 
 void rt_fdmutex_open(struct rt_fdmutex *mu)
 {
+	rt_lock_rank(&mu->lock, FDMUTEX);
 	/* MO-N1: release publishes the descriptor; pairs with the acquire in ref(), lock(), close(). */
 	rt_store_rel(&mu->state, rt_load_rlx(&mu->state) | OPEN);
 }

@@ -17,7 +17,7 @@
 
 struct rt_netfd *rt_fdtable_chunks[RT_FD_CHUNKS];
 
-static struct rt_lock free_lock;
+static struct rt_lock free_lock = RT_LOCK_INIT(FDTABLE);
 static struct rt_netfd *free_list;	/* free_lock */
 static uint32_t nslots;			/* ever handed out; free_lock; atomic for readers */
 

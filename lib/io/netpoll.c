@@ -279,6 +279,7 @@ void rt_netpoll_evict(struct rt_polldesc *pd)
 
 void rt_netpoll_reset(struct rt_polldesc *pd)
 {
+	rt_lock_rank(&pd->lock, POLLDESC);
 	rt_lock(&pd->lock);
 	if (rt_load_rlx(&pd->sem[RT_IO_READ]) > PD_READY ||
 	    rt_load_rlx(&pd->sem[RT_IO_WRITE]) > PD_READY)

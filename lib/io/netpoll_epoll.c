@@ -30,7 +30,7 @@
 #define WAKE_TAG	0ull		/* no handle is 0 */
 #define LONGEST_NS	1000000000000000ll	/* 11 days, as Go */
 
-static struct rt_lock init_lock;
+static struct rt_lock init_lock = RT_LOCK_INIT(INIT);
 static bool initialized;		/* written under init_lock; atomic, MO-N6 */
 static int epfd = -1;			/* const once initialized */
 static int wakefd = -1;			/* likewise */

@@ -68,7 +68,7 @@ static struct {
 	uint32_t guarded;		/* lock; mprotect()ed stacks */
 	uint32_t colour;		/* lock */
 	bool no_madv_guard;		/* lock; the kernel has none */
-} pool;
+} pool = { .lock = RT_LOCK_INIT(STACK) };
 
 static bool guard(uintptr_t at)
 {

@@ -30,7 +30,7 @@ static struct {
 	uint64_t used;			/* lock; Gs ever cut; atomic for readers */
 	uint64_t nchunks;		/* lock; atomic for readers: MO-7 */
 	struct rt_g *chunk[MAX_CHUNKS];	/* written once each, before nchunks */
-} tab;
+} tab = { .lock = RT_LOCK_INIT(GTAB) };
 
 _Noreturn void rt_g_bad_edge(struct rt_g *gp, uint32_t from, uint32_t to)
 {

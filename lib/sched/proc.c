@@ -20,7 +20,7 @@
 
 #define TIMER_TICKS	16u	/* how often a busy P looks at the clock for its timers */
 
-struct rt_sched rt_sched;
+struct rt_sched rt_sched = { .lock = RT_LOCK_INIT(SCHED) };
 
 /* ---- rare parts of switch.h ------------------------------------------------------------------------- */
 

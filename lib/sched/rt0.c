@@ -141,6 +141,7 @@ static void reset_sched(void)
 
 	memcpy(mids, rt_sched.mids, sizeof(mids));	/* of ghosts: their slots are not used again */
 	memset(&rt_sched, 0, sizeof(rt_sched));
+	rt_lock_rank(&rt_sched.lock, SCHED);
 	memcpy(rt_sched.mids, mids, sizeof(mids));
 	rt_sched.gen = gen;
 	rt_sched.allp = allp;

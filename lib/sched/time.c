@@ -359,6 +359,7 @@ int rt_timers_init(struct rt_p *pp)
 	if (!h)
 		return -ENOMEM;
 	memset(h, 0, sizeof(*h));
+	rt_lock_rank(&h->lock, TIMERS);
 	h->free = NO_SLOT;
 	h->link = heaps;
 	rt_store_rel(&heaps, h);	/* MO-T3: pairs with rt_timer_quiesce() */

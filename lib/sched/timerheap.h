@@ -35,7 +35,7 @@ struct ent {
 };
 
 struct rt_timers {
-	struct rt_lock lock;
+	struct rt_lock lock;	/* rank TIMERS */
 	uint64_t next;		/* ent[0].when, 0 = empty; written under lock; atomic */
 	struct ent *ent;	/* the rest: lock */
 	uintptr_t *slot;	/* FREE | next << 2; 0 zombie; timer, timer | MOVED */

@@ -29,7 +29,7 @@ static struct {
 	struct rt_lock lock;
 	bool held;			/* lock */
 	struct rt_gqueue waiting;	/* lock */
-} gate;
+} gate = { .lock = RT_LOCK_INIT(WORLD) };
 
 static void gate_enter(struct rt_g *gp)
 {
@@ -58,6 +58,7 @@ static void gate_leave(void)
 void rt_world_reset(void)
 {
 	memset(&gate, 0, sizeof(gate));
+	rt_lock_rank(&gate.lock, WORLD);
 	rt_sched.gcwaiting = rt_sched.stopwait = 0;
 	rt_note_clear(&rt_sched.stopnote);
 }

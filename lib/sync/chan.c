@@ -47,6 +47,7 @@ RT_PUBLIC struct gmp_chan *gmp_chan_make(size_t elem_size, size_t cap)
 		rt_chan_free(c);
 		return NULL;
 	}
+	rt_lock_rank(&c->lock, CHAN);
 	c->refs = 1;
 	c->closed = 0;
 	c->count = 0;

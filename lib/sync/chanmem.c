@@ -28,7 +28,7 @@ struct pool {
 	struct gmp_chan *free;		/* lock; atomic for a look from outside */
 } rt_aligned(64);
 
-static struct pool pools[POOLS];
+static struct pool pools[POOLS] = { [0 ... POOLS - 1] = { .lock = RT_LOCK_INIT(CHANPOOL) } };
 static struct chunk *chunks;		/* atomic */
 
 static struct pool *near_pool(void)

@@ -70,7 +70,7 @@ struct gmp_ctx {
 	struct rt_timer timer;
 };
 
-static struct gmp_ctx background = { .refs = 1 };
+static struct gmp_ctx background = { .refs = 1, .lock = RT_LOCK_INIT(CTX) };
 
 static inline bool is_root(const struct gmp_ctx *ctx)
 {
@@ -318,6 +318,7 @@ static struct gmp_ctx *ctx_new(struct gmp_ctx *parent, uint64_t deadline)
 	ctx = calloc(1, sizeof(*ctx));
 	if (!ctx)
 		return NULL;
+	rt_lock_rank(&ctx->lock, CTX);
 	ctx->refs = 1;
 	ctx->parent = gmp_ctx_ref(parent);
 	ctx->drops = parent->drops;

@@ -42,9 +42,9 @@ static struct {
 	uint32_t wrong;			/* reckonings that were; atomic */
 	uint64_t cycle;			/* ns * 2^32; 0 = not known; atomic */
 	uint64_t fresh;			/* FRESH_NS in cycles; written before `cycle` */
-	struct rt_lock lock;		/* a leaf */
+	struct rt_lock lock;		/* rank CLOCK, a leaf */
 	struct anchor first;		/* lock */
-} tsc;
+} tsc = { .lock = RT_LOCK_INIT(CLOCK) };
 
 static inline uint64_t cycles(void)
 {

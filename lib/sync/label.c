@@ -40,7 +40,7 @@ struct rt_labels {
 rt_static_assert(sizeof(struct rt_labels) == 256, "a block");
 rt_static_assert(GMP_NAME_MAX + GMP_LABELS_MAX < RT_LABEL_TEXT, "both parts fit a block");
 
-static struct rt_lock pool_lock;
+static struct rt_lock pool_lock = RT_LOCK_INIT(LABEL);
 static struct rt_labels *pool;		/* pool_lock */
 static struct slab {
 	struct slab *next;

@@ -118,10 +118,12 @@ static void *publish(void **at, void *fresh)
 static struct shelf *row_make(struct root *root, uint32_t k)
 {
 	size_t size = sizeof(struct shelf) << k;
-	void *row = aligned_alloc(64, size);
+	struct shelf *row = aligned_alloc(64, size);
 
 	if (row)
 		memset(row, 0, size);
+	for (uint32_t i = 0; row && i < 1u << k; i++)
+		rt_lock_rank(&row[i].lock, POOL);
 	return publish((void **)&root->row[k], row);
 }
 

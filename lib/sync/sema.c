@@ -30,7 +30,9 @@
 
 #define BUCKETS_LOG2	8
 
-static struct rt_bucket table[1u << BUCKETS_LOG2];
+static struct rt_bucket table[1u << BUCKETS_LOG2] = {
+	[0 ... (1u << BUCKETS_LOG2) - 1] = { .lock = RT_LOCK_INIT(WAITQ) }
+};
 
 static uint64_t mix(uintptr_t key)
 {

@@ -48,9 +48,9 @@ struct call {
 };
 
 static struct bucket {
-	struct rt_lock lock;
+	struct rt_lock lock;		/* rank WAITQ */
 	struct call *calls;		/* lock */
-} rt_aligned(64) table[BUCKETS];
+} rt_aligned(64) table[BUCKETS] = { [0 ... BUCKETS - 1] = { .lock = RT_LOCK_INIT(WAITQ) } };
 
 static struct bucket *bucket_of(const void *timer)
 {
