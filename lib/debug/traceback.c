@@ -62,7 +62,7 @@ enum rt_tb_level rt_tb_level(void)
 		return RT_TB_NONE;
 	if (strcmp(s, "single") == 0)
 		return RT_TB_SINGLE;
-	if (strcmp(s, "system") == 0 || strcmp(s, "crash") == 0)
+	if (strcmp(s, "system") == 0 || strcmp(s, "2") == 0 || strcmp(s, "crash") == 0)
 		return RT_TB_SYSTEM;
 	return RT_TB_ALL;
 }

@@ -505,6 +505,7 @@ static bool resumed(struct rt_m *mp)
 	rt_publish_m(mp, GMP_M_SCHED);
 	if (!pp)
 		return false;
+	rt_store_rlx(&rt_sched.coarse_now, rt_now());	/* nobody may have looked at the clock meanwhile */
 	mp->nextp = NULL;
 	mp->served = false;
 	rt_p_acquire(mp, pp);
