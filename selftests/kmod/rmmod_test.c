@@ -4,53 +4,18 @@
  * number of times. It is loaded when this begins and when it ends. O= is the build folder.
  */
 #include "kmod_harness.h"
-#include <sys/utsname.h>
-
-/* The module without its debug information: loading it is mostly reading it. */
-#define STRIPPED	"/tmp/gmp_rmmod_test.ko"
-
-/* Makes the stripped copy if it is not there. */
-static int prepare_module(void)
-{
-	const char *out = getenv("O");
-	char command[1024];
-	struct utsname u;
-
-	if (!access(STRIPPED, R_OK))
-		return 0;
-	uname(&u);
-	snprintf(command, sizeof(command), "strip --strip-debug -o %s '%s/kmod-%s/gmp.ko'",
-		 STRIPPED, out ? out : "build", u.release);
-	return system(command) ? -ENOENT : 0;
-}
-
-static int load(const char *params)
-{
-	int fd, err;
-
-	fd = open(STRIPPED, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	err = syscall(SYS_finit_module, fd, params, 0) ? -errno : 0;
-	close(fd);
-	return err;
-}
-
-static int unload(void)
-{
-	return syscall(SYS_delete_module, "gmp", O_NONBLOCK) ? -errno : 0;
-}
+#include "kmod_module.h"
 
 /* rmmod says EBUSY in words; the system call says EWOULDBLOCK. */
 static bool is_refused(void)
 {
-	return unload() == -EWOULDBLOCK && system("rmmod gmp 2>/dev/null") != 0 &&
+	return unload_module() == -EWOULDBLOCK && system("rmmod gmp 2>/dev/null") != 0 &&
 	       stat_value("version") == 1;
 }
 
 static bool can_go(void)
 {
-	return WAIT_FOR(unload() == 0);
+	return WAIT_FOR(unload_module() == 0);
 }
 
 FIXTURE(rmmod)
@@ -64,13 +29,13 @@ FIXTURE_SETUP(rmmod)
 	ASSERT_EQ(0, pipe(self->ready));
 	ASSERT_EQ(0, pipe(self->go));
 	if (access("/proc/gmp", F_OK))
-		ASSERT_EQ(0, load(""));
+		ASSERT_EQ(0, load_module(""));
 }
 
 FIXTURE_TEARDOWN(rmmod)
 {
 	if (access("/proc/gmp", F_OK))
-		EXPECT_EQ(0, load(""));
+		EXPECT_EQ(0, load_module(""));
 	EXPECT_EQ(0, access(GMP_DEV_PATH, F_OK));
 }
 
@@ -174,7 +139,7 @@ TEST_F(rmmod, killed_process)
 
 TEST_F(rmmod, load_twice)
 {
-	EXPECT_EQ(-EEXIST, load(""));
+	EXPECT_EQ(-EEXIST, load_module(""));
 	EXPECT_EQ(1, stat_value("version"));
 }
 
@@ -183,15 +148,15 @@ TEST_F(rmmod, parameters)
 	char *text;
 
 	ASSERT_TRUE(can_go());
-	ASSERT_EQ(0, load("max_processes=7 max_user_processes=5 max_threads=11 max_slots=3"));
+	ASSERT_EQ(0, load_module("max_processes=7 max_user_processes=5 max_threads=11 max_slots=3"));
 	text = read_file("/sys/module/gmp/parameters/max_threads");
 	ASSERT_NE(NULL, text);
 	EXPECT_STREQ("11\n", text);
 	free(text);
 	ASSERT_TRUE(can_go());
-	EXPECT_EQ(-EINVAL, load("max_processes=many"));
+	EXPECT_EQ(-EINVAL, load_module("max_processes=many"));
 	/* an unknown one is ignored, with a line in the log, as for every module */
-	EXPECT_EQ(0, load(""));
+	EXPECT_EQ(0, load_module(""));
 }
 
 static int use_once(void *arg)
@@ -212,7 +177,7 @@ TEST_F(rmmod, load_unload_cycles)
 
 	for (i = 0; i < n; i++) {
 		ASSERT_TRUE(can_go());
-		ASSERT_EQ(0, load(""));
+		ASSERT_EQ(0, load_module(""));
 		/* rarely: each first registration rewrites __schedule(), see kmod/hooks.c */
 		if (i % 25 == 24)
 			ASSERT_EQ(0, run_child(use_once, NULL));
@@ -240,9 +205,9 @@ TEST_F(rmmod, race_with_opens)
 	int i, gone = 0, n = rounds(200);
 
 	for (i = 0; i < n; i++) {
-		if (!unload()) {
+		if (!unload_module()) {
 			gone++;
-			ASSERT_EQ(0, load(""));
+			ASSERT_EQ(0, load_module(""));
 		}
 		usleep(i % 10 * 100);
 	}
