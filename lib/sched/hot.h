@@ -48,6 +48,50 @@ static inline void rt_g_set_status(struct rt_g *gp, uint32_t from, uint32_t to)
 	rt_store_rlx(&gp->h.status, to);
 }
 
+/* ---- the word of a P (gmp_abi.h) ----------------------------------------------------------- */
+
+/* The table of legal edges; drawn in Documentation/design.rst. Folds where the caller knows them. */
+static inline bool rt_p_edge_legal(uint32_t from, uint32_t to)
+{
+	switch (from) {
+	case GMP_P_IDLE:
+		return to == GMP_P_RUNNING || to == GMP_P_GCSTOP;
+	case GMP_P_RUNNING:
+		return to == GMP_P_IDLE || to == GMP_P_SYSCALL || to == GMP_P_GCSTOP;
+	case GMP_P_SYSCALL:
+		return to == GMP_P_RUNNING || to == GMP_P_IDLE || to == GMP_P_GCSTOP;
+	case GMP_P_GCSTOP:
+		return to == GMP_P_IDLE || to == GMP_P_RUNNING || to == GMP_P_DEAD;
+	case GMP_P_DEAD:
+		return to == GMP_P_GCSTOP;
+	}
+	return false;
+}
+
+rt_cold _Noreturn void rt_p_bad_edge(struct rt_p *pp, uint64_t w, uint32_t from, uint32_t to);
+
+static inline void rt_p_check_edge(struct rt_p *pp, uint64_t old, uint64_t new)
+{
+	uint32_t from = GMP_P_WORD_STATUS(old), to = GMP_P_WORD_STATUS(new);
+
+	if (unlikely(!rt_p_edge_legal(from, to)))
+		rt_p_bad_edge(pp, old, from, to);
+}
+
+/* The transition, against others who may want the same. False: the word was not @old. */
+static inline bool rt_p_cas(struct rt_p *pp, uint64_t old, uint64_t new)
+{
+	rt_p_check_edge(pp, old, new);
+	return rt_cas_ar(pp->word, old, new);	/* MO-8 */
+}
+
+/* The same by the M that holds the P: nobody else may change a RUNNING word. */
+static inline void rt_p_store(struct rt_p *pp, uint64_t old, uint64_t new)
+{
+	rt_p_check_edge(pp, old, new);
+	rt_store_rel(pp->word, new);		/* MO-8 */
+}
+
 /* ---- publishing (gmp_abi.h, section 1 and 2) ----------------------------------------------- */
 
 static inline void rt_publish(struct rt_m *mp, struct rt_g *gp, uint64_t goid, uint32_t gstatus,

@@ -31,12 +31,7 @@ static uint64_t word_of(uint32_t status, struct rt_m *mp, uint64_t old)
 	return GMP_P_WORD(status, mp ? mp->id + 1 : 0, GMP_P_WORD_SEQ(old));
 }
 
-bool rt_p_cas(struct rt_p *pp, uint64_t old, uint64_t new)
-{
-	return rt_cas_ar(pp->word, old, new);	/* MO-8 */
-}
-
-static rt_cold _Noreturn void rt_p_bad_edge(struct rt_p *pp, uint64_t w, uint32_t from, uint32_t to)
+_Noreturn void rt_p_bad_edge(struct rt_p *pp, uint64_t w, uint32_t from, uint32_t to)
 {
 	char text[128];
 

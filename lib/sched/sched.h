@@ -128,7 +128,6 @@ void rt_p_resume_own(struct rt_m *mp);			/* GCSTOP -> RUNNING of the stopper */
 void rt_p_idle_put(struct rt_p *pp);			/* sched.lock held */
 struct rt_p *rt_p_idle_get(void);			/* sched.lock held */
 int rt_p_resize(uint32_t n);				/* world stopped, or before it starts */
-bool rt_p_cas(struct rt_p *pp, uint64_t old, uint64_t new);
 void rt_p_release_all(void);
 
 /* ---- ghost.c: Ms that a run left behind ---------------------------------------------------- */

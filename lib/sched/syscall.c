@@ -84,7 +84,7 @@ void rt_entersyscall(void)
 	rt_own_add(&pp->syscalltick, 1);
 	mp->oldp = pp;
 	rt_p_forget(mp);
-	rt_store_rel(pp->word, GMP_P_WORD(GMP_P_SYSCALL, mp->id + 1, GMP_P_WORD_SEQ(w) + 1));
+	rt_p_store(pp, w, GMP_P_WORD(GMP_P_SYSCALL, mp->id + 1, GMP_P_WORD_SEQ(w) + 1));
 	rt_inject_at(RT_INJ_SYSCALL_ENTER);
 	if (unlikely(rt_load_rlx(&rt_sched.sysmonwait)))
 		rt_sysmon_wake();
