@@ -18,6 +18,7 @@
 #include "debug/signal.h"
 #include "os/futex.h"
 #include "os/kern.h"
+#include "sched/eh.h"
 #include "sched/hot.h"
 #include "sched/preempt.h"
 #include "sched/rcu.h"
@@ -148,6 +149,20 @@ static void bounds_of_g0(struct rt_g *g0)
 	pthread_attr_destroy(&attr);
 }
 
+/* gmp_run() may be called in a catch block: its exceptions are not goroutine 1's. */
+static void eh_begin(struct rt_m *mp)
+{
+	mp->eh = rt_eh_here();
+	if (rt_eh_busy(mp))
+		mp->eh_before = rt_eh_take(mp);
+}
+
+static void eh_end(struct rt_m *mp)
+{
+	if (mp->eh)
+		*mp->eh = mp->eh_before;
+}
+
 /* The thread becomes an M for everyone who looks: TLS block, shared slot, RCU, module. */
 void rt_m_thread_init(struct rt_m *mp)
 {
@@ -159,6 +174,7 @@ void rt_m_thread_init(struct rt_m *mp)
 	mp->rng = (rt_now() ^ ((uint64_t)mp->tid << 32)) | 1;
 	mp->g0.m = mp;
 	pthread_sigmask(SIG_SETMASK, NULL, &mp->sigmask);
+	eh_begin(mp);
 	bounds_of_g0(&mp->g0);
 	rt_san_init_thread(&mp->g0.san);
 	if (rt_sched.m_user && mp->id < rt_sched.nr_m_slots) {
@@ -181,6 +197,7 @@ void rt_m_thread_exit(struct rt_m *mp)
 	if (mp->slot != &mp->own_slot)
 		rt_sched.kern->m_unregister();
 	rt_tls = (struct gmp_tls){ 0 };
+	eh_end(mp);
 	rt_signal_thread_exit();
 	rcu_unregister_thread();
 }

@@ -76,8 +76,29 @@ static inline void to_g0(struct rt_m *mp)
 	rt_publish_m(mp, GMP_M_SCHED);
 }
 
+/* Calls itself, with nothing more to keep; on the way back it may be another M's thread. */
+static rt_noinline void switch_g0_busy(struct rt_m *mp, struct rt_g *gp)
+{
+	struct rt_eh mine = rt_eh_take(mp);
+
+	rt_switch_g0(mp, gp);
+	*rt_getm()->eh = mine;
+}
+
+rt_noinline void rt_leave_busy(struct rt_m *mp, struct rt_g *gp)
+{
+	struct rt_eh mine = rt_eh_take(mp);
+
+	rt_switch_off(mp, gp);
+	*rt_getm()->eh = mine;
+}
+
 rt_noinline RT_RETURN_BY_JUMP void rt_switch_g0(struct rt_m *mp, struct rt_g *gp)
 {
+	if (rt_eh_busy(mp)) {
+		switch_g0_busy(mp, gp);
+		return;
+	}
 	rt_put_down(gp);
 	to_g0(mp);
 	rt_san_leave(&gp->san, &mp->g0.san, mp->g0.stack_lo, mp->g0.stack_hi);
@@ -157,6 +178,8 @@ _Noreturn void rt_g_exit(void)
 	if (unlikely(gp->labels || gp->h.name))
 		rt_label_ops->drop(gp);
 	mp = rt_getm();
+	if (rt_eh_busy(mp))
+		rt_eh_take(mp);		/* gmp_goexit() in a catch block: nobody will leave that */
 	release_g(mp, mp->p, gp);
 	next = unlikely(mp->end_thread) ? NULL : rt_pick(mp, mp->p);
 	if (likely(next)) {

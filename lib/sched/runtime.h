@@ -91,6 +91,11 @@ struct rt_gqueue {
  */
 typedef bool (*rt_park_fn)(struct rt_g *gp, void *arg);	/* false: do not park after all */
 
+struct rt_eh {			/* __cxa_eh_globals, which the C++ ABI fixes: see eh.h */
+	void *caught;
+	unsigned int uncaught;
+};
+
 struct rt_m {
 	/* owner only: the thread itself */
 	struct gmp_tls *tls;		/* const */
@@ -99,8 +104,9 @@ struct rt_m {
 	struct rt_g *after_g;		/* left by the last switch, not yet committed */
 	struct rt_lock *after_lock;	/* ... its lock to release, or */
 	rt_park_fn after_fn;		/* ... its function to call */
-	void *after_arg;
+	struct rt_eh *eh;		/* of this thread: eh.h; NULL without C++. const */
 	struct gmp_m_user *slot;	/* shared with the module, or own_slot. const */
+	void *after_arg;		/* of after_fn */
 	uint64_t rng;			/* xorshift state */
 	bool spinning;
 	bool blocked;			/* sleeps on its note; atomic for readers */
@@ -126,6 +132,7 @@ struct rt_m {
 	pthread_t thread;		/* const */
 	sigset_t sigmask;		/* const: of the thread when it became an M */
 	bool created;			/* const: a thread of ours, not m0 */
+	struct rt_eh eh_before;		/* m0: of the thread that called gmp_run(); owner */
 	struct rt_g g0;			/* the thread's own stack, where the scheduler runs */
 	struct gmp_m_user own_slot rt_aligned(64);
 } rt_aligned(64);

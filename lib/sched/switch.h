@@ -19,6 +19,7 @@
 
 #include "arch/x86_64/gobuf.h"
 #include "debug/canary.h"
+#include "sched/eh.h"
 #include "sched/hot.h"
 
 /* ---- commit of the last switch --------------------------------------------------------------------- */
@@ -131,11 +132,19 @@ static rt_always_inline struct rt_g *rt_pick(struct rt_m *mp, struct rt_p *pp)
 
 /* ---- leaving a G --------------------------------------------------------------------------------------------- */
 
+/* rt_leave() by a goroutine that throws or catches (eh.h); always as if @self. */
+void rt_leave_busy(struct rt_m *mp, struct rt_g *gp);
+
 /* See rt_switch_off() in sched.h. @self: what is next may be @gp, for it was queued before. */
 static rt_always_inline void rt_leave(struct rt_m *mp, struct rt_g *gp, bool self)
 {
-	struct rt_g *next = rt_pick(mp, mp->p);
+	struct rt_g *next;
 
+	if (rt_eh_busy(mp)) {
+		rt_leave_busy(mp, gp);
+		return;
+	}
+	next = rt_pick(mp, mp->p);
 	if (unlikely(!next)) {
 		rt_switch_g0(mp, gp);
 		return;

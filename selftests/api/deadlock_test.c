@@ -200,6 +200,57 @@ PTEST(after_timers_and_calls)
 	must_die(after_all, ASLEEP, "goroutine 1 [chan receive (nil chan)]:");
 }
 
+/* Nobody goes to sleep any more when these end: only the monitor can notice. */
+static int is_main_waiting(const struct gmp_goroutine *g, void *arg)
+{
+	*(int *)arg += g->goid == 1 && g->status == 4;
+	return 0;
+}
+
+static void ends_after_main_waits(void *arg)
+{
+	int waits = 0;
+
+	gmp_lock_os_thread();
+	while (!waits) {
+		gmp_sleep(1000000);
+		gmp_goroutines(is_main_waiting, &waits);
+	}
+	(void)arg;
+}
+
+static int thread_ends_last(void *arg)
+{
+	CHECK(gmp_go(ends_after_main_waits, arg) > 1);
+	return gmp_chan_recv(NULL, NULL);
+}
+
+PTEST(the_last_event_is_the_end_of_a_thread)
+{
+	must_die(thread_ends_last, ASLEEP, "goroutine 1 [chan receive (nil chan)]:");
+}
+
+static void *leaves_late(void *arg)
+{
+	(void)arg;
+	usleep(100000);
+	return NULL;
+}
+
+static int stranger_ends_last(void *arg)
+{
+	pthread_t t;
+
+	CHECK_EQ(pthread_create(&t, NULL, leaves_late, arg), 0);
+	pthread_detach(t);
+	return gmp_chan_recv(NULL, NULL);
+}
+
+PTEST(the_last_event_is_the_end_of_a_foreign_thread)
+{
+	must_die(stranger_ends_last, ASLEEP, "goroutine 1 [chan receive (nil chan)]:");
+}
+
 /* ---- not said -------------------------------------------------------------------------------------------- */
 
 static int sleeps(void *arg)
