@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "debug/signal.h"
@@ -25,6 +26,8 @@
 
 #define IDLE_KEEP	4u			/* idle Ms that stay for ever */
 #define IDLE_NS		(5 * 1000000000ll)	/* others end after this long */
+
+static void give_back(struct rt_p *pp, bool spinning, struct rt_g *gp);
 
 __thread struct gmp_tls rt_tls __attribute__((tls_model("initial-exec"), aligned(64)));
 
@@ -220,11 +223,20 @@ void rt_m_reap(void)
 	}
 }
 
+/* What a thread has of its maker: the mask was all signals until here, the slack may be sysmon's. */
+static void inherit_from_m0(struct rt_m *mp)
+{
+	mp->sigmask = rt_sched.sigmask;
+	prctl(PR_SET_TIMERSLACK, rt_sched.timerslack);
+	pthread_sigmask(SIG_SETMASK, &mp->sigmask, NULL);
+}
+
 static void *m_thread(void *arg)
 {
 	struct rt_m *mp = arg;
 
 	rt_m_thread_init(mp);
+	inherit_from_m0(mp);
 	rt_p_acquire(mp, mp->nextp);
 	mp->nextp = NULL;
 	rt_schedule();
@@ -239,11 +251,106 @@ static void *m_thread(void *arg)
 	return NULL;
 }
 
-/* Signals are the program's: a new M starts with all blocked until it is set up, as its maker had them. */
+/* Takes back what m_alloc() did, for one that never became a thread. */
+static void m_unmake(struct rt_m *mp)
+{
+	rt_lock(&rt_sched.lock);
+	m_unlink(mp);
+	rt_unlock(&rt_sched.lock);
+	m_free(mp);
+}
+
+/* Signals are the program's: none is delivered to a thread of ours before it is set up. */
+int rt_m_clone(pthread_t *thread, void *(*fn)(void *), void *arg)
+{
+	sigset_t all, was;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &was);
+	err = pthread_create(thread, NULL, fn, arg);
+	pthread_sigmask(SIG_SETMASK, &was, NULL);
+	return -err;
+}
+
+static int m_clone(struct rt_m *mp)
+{
+	int err = rt_m_clone(&mp->thread, m_thread, mp);
+
+	if (err)
+		m_unmake(mp);
+	return err;
+}
+
+/*
+ * A thread is a copy of its maker: name, affinity, credentials, namespaces, seccomp filters. Goroutines
+ * lock themselves to threads to change such things, and foreign threads are whatever the program made
+ * them: Ms are not made there. sysmon, which m0 made before any goroutine ran, makes them instead.
+ */
+static bool odd_maker(void)
+{
+	struct rt_m *mp = rt_getm();
+
+	return mp ? mp->lockedg != NULL : rt_tls.mstate != GMP_M_SYSMON;
+}
+
+/* Leaves the making to sysmon. False: the run is over, nobody will. */
+static bool m_order(struct rt_m *mp)
+{
+	rt_lock(&rt_sched.lock);
+	if (rt_load_acq(&rt_sched.ending)) {
+		rt_unlock(&rt_sched.lock);
+		m_unmake(mp);
+		return false;
+	}
+	mp->schedlink = rt_sched.mwanted;
+	rt_store_rlx(&rt_sched.mwanted, mp);
+	rt_unlock(&rt_sched.lock);
+	rt_sysmon_call();
+	return true;
+}
+
+static struct rt_m *wanted_get(void)
+{
+	struct rt_m *mp;
+
+	if (!rt_load_rlx(&rt_sched.mwanted))
+		return NULL;
+	rt_lock(&rt_sched.lock);
+	mp = rt_sched.mwanted;
+	if (mp)
+		rt_store_rlx(&rt_sched.mwanted, mp->schedlink);
+	rt_unlock(&rt_sched.lock);
+	return mp;
+}
+
+/* sysmon: makes those that were ordered. */
+void rt_m_make_wanted(void)
+{
+	struct rt_m *mp;
+
+	while ((mp = wanted_get()) != NULL) {
+		struct rt_g *gp = mp->picked;
+		struct rt_p *pp = mp->nextp;
+		bool spinning = mp->spinning;
+
+		if (m_clone(mp))
+			give_back(pp, spinning, gp);
+	}
+}
+
+/* The end, after sysmon: nobody will make them. */
+void rt_m_forget_wanted(void)
+{
+	struct rt_m *mp;
+
+	while ((mp = wanted_get()) != NULL)
+		m_unmake(mp);
+}
+
 static int m_create(struct rt_p *pp, bool spinning, struct rt_g *picked)
 {
 	struct rt_m *mp = m_alloc();
-	int err;
 
 	if (!mp)
 		return -EAGAIN;
@@ -251,14 +358,9 @@ static int m_create(struct rt_p *pp, bool spinning, struct rt_g *picked)
 	mp->nextp = pp;
 	mp->spinning = spinning;
 	mp->picked = picked;
-	err = pthread_create(&mp->thread, NULL, m_thread, mp);
-	if (!err)
-		return 0;
-	rt_lock(&rt_sched.lock);
-	m_unlink(mp);
-	rt_unlock(&rt_sched.lock);
-	m_free(mp);
-	return -err;
+	if (odd_maker())
+		return m_order(mp) ? 0 : -EAGAIN;
+	return m_clone(mp);
 }
 
 int rt_m_init_main(void)
@@ -269,6 +371,8 @@ int rt_m_init_main(void)
 		return -ENOMEM;
 	rt_sched.m0 = mp;
 	rt_m_thread_init(mp);
+	rt_sched.sigmask = mp->sigmask;
+	rt_sched.timerslack = (uint32_t)prctl(PR_GET_TIMERSLACK);
 	return 0;
 }
 
@@ -441,6 +545,17 @@ static void start_failed(struct rt_p *pp, bool spinning)
 		rt_sub_ar(&rt_sched.nmspinning, 1);
 }
 
+/* The same with @gp, if not NULL, which the M was to run first. */
+static void give_back(struct rt_p *pp, bool spinning, struct rt_g *gp)
+{
+	if (gp) {
+		rt_lock(&rt_sched.lock);
+		rt_globq_put(gp);
+		rt_unlock(&rt_sched.lock);
+	}
+	start_failed(pp, spinning);
+}
+
 int rt_m_start(struct rt_p *pp, bool spinning)
 {
 	struct rt_m *mp;
@@ -482,10 +597,7 @@ void rt_m_start_with(struct rt_p *pp, struct rt_g *gp)
 		mp->picked = gp;
 		rt_m_give_p(mp, pp, false);
 	} else if (m_create(pp, false, gp)) {
-		rt_lock(&rt_sched.lock);
-		rt_globq_put(gp);
-		rt_unlock(&rt_sched.lock);
-		start_failed(pp, false);
+		give_back(pp, false, gp);
 	}
 }
 

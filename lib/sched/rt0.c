@@ -270,6 +270,7 @@ static void tear_down(void)
 	uint32_t left;
 
 	rt_sysmon_stop();
+	rt_m_forget_wanted();
 	expel_foreigners();
 	left = rt_m_wait_others(END_NS);
 	rt_preempt_fini();

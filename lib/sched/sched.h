@@ -116,6 +116,9 @@ void rt_m_give_p(struct rt_m *mp, struct rt_p *pp, bool spinning);
 void rt_m_thread_init(struct rt_m *mp);
 void rt_m_thread_exit(struct rt_m *mp);
 void rt_m_reap(void);
+int rt_m_clone(pthread_t *thread, void *(*fn)(void *), void *arg);	/* all signals blocked; 0 or -errno */
+void rt_m_make_wanted(void);
+void rt_m_forget_wanted(void);
 void rt_m_wake_all(void);
 void rt_m_disown(struct rt_m *mp);		/* sched.lock held */
 uint32_t rt_m_wait_others(int64_t ns);
@@ -147,6 +150,7 @@ void rt_handoff(struct rt_p *pp);		/* an M for a P that has none, if there is us
 void rt_poller_until(uint64_t when);		/* somebody must wake at @when */
 int rt_sysmon_start(void);			/* 0 or -errno */
 void rt_sysmon_wake(void);
+void rt_sysmon_call(void);	/* whatever it is doing: another round, now */
 /* What sysmon did since the program began; written by it alone. For tests. */
 extern struct rt_sysmon_count {
 	uint64_t rounds, netpolls;	/* ..., polls of the network because nobody else did */

@@ -340,6 +340,7 @@ static bool round_of_checks(uint64_t *until_timer)
 
 	rt_own_add(&rt_sysmon_count.rounds, 1);
 	rt_store_rlx(&rt_sched.coarse_now, now);
+	rt_m_make_wanted();
 	did = poll_network(now);
 	did |= retake(now);
 	*until_timer = check_timers(now);
@@ -390,9 +391,9 @@ int rt_sysmon_start(void)
 	rt_note_clear(&rt_sched.sysmonnote);
 	mon.told = 0;
 	rt_sched.sysmonwait = 0;
-	err = pthread_create(&mon.thread, NULL, sysmon, NULL);
+	err = rt_m_clone(&mon.thread, sysmon, NULL);
 	mon.started = err == 0;
-	return -err;
+	return err;
 }
 
 /* Any thread; a wake-up too many is harmless. */
@@ -401,14 +402,23 @@ void rt_sysmon_wake(void)
 	rt_note_wake(&rt_sched.sysmonnote);
 }
 
+/*
+ * Out of a nap, or a deep sleep. Both words stay set until it has seen them, and it makes its round
+ * after it has cleared them: what the caller did before is seen there.
+ */
+void rt_sysmon_call(void)
+{
+	rt_sysmon_wake();
+	rt_store_rel(&mon.told, 1);
+	rt_futex_wake(&mon.told, 1);
+}
+
 void rt_sysmon_stop(void)
 {
 	if (!mon.started)
 		return;
 	rt_store_rel(&mon.stop, 1);
-	rt_sysmon_wake();
-	rt_store_rel(&mon.told, 1);
-	rt_futex_wake(&mon.told, 1);
+	rt_sysmon_call();
 	pthread_join(mon.thread, NULL);
 	mon.started = false;
 }
