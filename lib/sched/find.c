@@ -185,7 +185,8 @@ static struct rt_g *steal(struct rt_m *mp, struct rt_p *pp, uint64_t now)
 	return NULL;
 }
 
-static bool may_spin(struct rt_m *mp)
+/* At most half as many spin as there are busy Ps: more would only fight for the same work. */
+bool rt_may_spin(const struct rt_m *mp)
 {
 	if (rt_sched.single)
 		return false;
@@ -405,7 +406,7 @@ static struct rt_g *look(struct rt_m *mp, struct rt_p *pp)
 	if (gp)
 		return gp;
 	gp = from_net();
-	if (gp || !may_spin(mp))
+	if (gp || !rt_may_spin(mp))
 		return gp;
 	begin_spin(mp);
 	return steal(mp, pp, now);

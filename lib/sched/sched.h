@@ -100,6 +100,7 @@ void rt_switch_off(struct rt_m *mp, struct rt_g *gp);
 void rt_switch_g0(struct rt_m *mp, struct rt_g *gp);
 void rt_inject(struct rt_gqueue *q);		/* RUNNABLE Gs, from anywhere */
 void rt_execute(struct rt_m *mp, struct rt_g *gp);	/* g0, with a P; returns when somebody switches to g0 */
+bool rt_may_spin(const struct rt_m *mp);	/* find.c */
 struct rt_g *rt_find_runnable(struct rt_m *mp);	/* find.c; g0; NULL: this M is to end */
 
 /* ---- m.c, p.c ----------------------------------------------------------------------------- */

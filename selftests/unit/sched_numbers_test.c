@@ -309,6 +309,35 @@ ON(2, runnext_is_stolen_on_the_last_pass_only)
 	drain(1);
 }
 
+/* ---- spinning: at most half as many as there are busy Ps ------------------------------------------------ */
+
+static bool may_spin(uint32_t idle, uint32_t spinning)
+{
+	rt_store_rlx(&rt_sched.npidle, idle);
+	rt_store_rlx(&rt_sched.nmspinning, spinning);
+	return rt_may_spin(rt_getm());
+}
+
+/* The numbers are made up while the world stands still, and put back. */
+ON(8, spinning_is_limited_to_half_of_the_busy)
+{
+	uint32_t idle, spinning;
+
+	CHECK_EQ(gmp_stop_world("numbers"), 0);
+	idle = rt_sched.npidle;
+	spinning = rt_sched.nmspinning;
+	CHECK(may_spin(0, 0) && may_spin(0, 3) && !may_spin(0, 4) && !may_spin(0, 8));
+	CHECK(may_spin(4, 1) && !may_spin(4, 2));
+	CHECK(may_spin(6, 0) && !may_spin(6, 1));
+	CHECK(may_spin(7, 0) && !may_spin(7, 1));
+	rt_getm()->spinning = true;		/* who does already may go on */
+	CHECK(may_spin(7, 1) && may_spin(0, 4));
+	rt_getm()->spinning = false;
+	rt_store_rlx(&rt_sched.npidle, idle);
+	rt_store_rlx(&rt_sched.nmspinning, spinning);
+	CHECK_EQ(gmp_start_world(), 0);
+}
+
 /* ---- free lists ---------------------------------------------------------------------------------------------- */
 
 ON(1, free_gs_64_a_p_and_32_after_giving_away)

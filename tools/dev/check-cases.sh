@@ -10,12 +10,12 @@ say()
 	rc=1
 }
 
-# C: TEST(case), GTEST(case), PTEST(case); shell: the words of a check that begins so
+# C: TEST(case), GTEST(case), ON(4, case), a row X(case, ...); shell: words of the line that is the case
 has_case()
 {
 	case $1 in
 	*.c)
-		grep -qE "^[A-Z]*TEST(_F)?\(([a-z_]+, )?$2\)" "selftests/$1" ;;
+		grep -qE -e "^[A-Z_]+\(([a-z0-9_]+, )?$2\)" -e "^	X\($2," "selftests/$1" ;;
 	*)
 		grep -qF -- "$2" "selftests/$1" ;;
 	esac
