@@ -3,7 +3,8 @@
  * safety_test.c - what others can do to a process that is attached, and what it must not be able to
  * do: everything else in the kernel works on it as on any process.
  *
- * Stops of all kinds, seccomp, a CPU that goes while Ms run on it, a suspend that finds them running. After each the M is still counted exactly, and nothing stays behind.
+ * Stops of all kinds, seccomp, a CPU that goes while Ms run on it, a suspend that finds them running.
+ * After each the M is still counted exactly, and nothing stays behind.
  */
 #include "kmod_harness.h"
 #include <linux/filter.h>

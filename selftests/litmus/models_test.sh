@@ -15,7 +15,7 @@ fi
 
 here=$(cd "$(dirname "$0")" && pwd)
 
-# explore MODEL FLAG...: compiled with -O$level; sets $errors, empty when it came to no end; the report is in $tmp/pan/out
+# explore MODEL FLAG...: compiled with -O"$level"; sets $errors, empty when it came to no end; the report is in $tmp/pan/out
 explore()
 {
 	local model=$1

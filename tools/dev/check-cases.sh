@@ -3,6 +3,8 @@
 # every ``folder/name_test`` or script that is named alone.
 cd "$(dirname "$0")/../.." || exit 2
 rc=0
+# shellcheck disable=SC2016 # the quotes of reStructuredText
+names='``[a-z]+/[a-z0-9A-Z_]+_(vm)?test\.(c|sh)(: [^`]+)?``'
 
 say()
 {
@@ -28,5 +30,5 @@ while IFS=: read -r doc file name; do
 	elif [ -n "$name" ] && ! has_case "$file" "$name"; then
 		say "$doc names $file: $name, which is not there"
 	fi
-done < <(grep -oE '``[a-z]+/[a-z0-9A-Z_]+_(vm)?test\.(c|sh)(: [^`]+)?``' Documentation/*.rst | tr -d '`')
+done < <(grep -oE "$names" Documentation/*.rst | tr -d '`')
 exit $rc
