@@ -19,8 +19,8 @@
  * interrupted pc to a trampoline (the red zone, and the whole register state, would be ours to save).
  *
  * No signal is sent to a thread that sleeps in the kernel: a system call that cannot be restarted
- * would fail with EINTR because of us. Without the module that is a look at /proc and then a signal:
- * a thread that goes to sleep between the two gets the signal there. SA_RESTART covers most calls;
+ * would fail with EINTR because of us. Without the module that is a look at /proc (computes()) and then a
+ * signal: a thread that enters a system call between the two gets the signal there. SA_RESTART covers most calls;
  * poll, select, epoll_wait, nanosleep and those with a time limit on a socket may return EINTR, rarely,
  * as they may for any signal. gmp_syscall_begin() keeps them out of it: no P, no signal.
  */
@@ -30,6 +30,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -43,6 +44,7 @@
 #include "sched/hot.h"
 #include "sched/rcu.h"
 
+#define RAN_NS		5000	/* CPU time that says: it ran */
 #define PERTHREAD_SCHED	6	/* linux/posix-timers.h: CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED */
 
 static struct sigaction before;	/* what the program had installed */
@@ -142,24 +144,58 @@ static bool computes_meanwhile(uint32_t tid)
 	return cpu_ns(tid) > then;
 }
 
-/* Field 3 of /proc/self/task/TID/stat: does the thread compute? */
-static bool computes(uint32_t tid)
+/* The line "@name:" of a status file; NULL: none. */
+static const char *value_of(const char *text, const char *name)
 {
-	char path[64], text[512], *p;
+	const char *p = strstr(text, name);
+
+	return p ? p + strlen(name) + strspn(p + strlen(name), ":\t ") : NULL;
+}
+
+/* How often the thread slept so far, from its status in /proc; *runnable: is not asleep now. */
+static bool read_sleeps(uint32_t tid, uint64_t *sleeps, bool *runnable)
+{
+	const char *state, *count;
+	char path[64], text[4096];
 	ssize_t n;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%u/stat", tid);
+	snprintf(path, sizeof(path), "/proc/self/task/%u/status", tid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return computes_meanwhile(tid);
+		return false;
 	n = read(fd, text, sizeof(text) - 1);
 	close(fd);
-	if (n <= 0)
+	text[n > 0 ? n : 0] = 0;
+	state = value_of(text, "State");
+	count = value_of(text, "\nvoluntary_ctxt_switches");
+	if (!state || !count)
 		return false;
-	text[n] = 0;
-	p = strrchr(text, ')');
-	return p && p[1] && p[2] == 'R';
+	*runnable = *state == 'R';
+	*sleeps = strtoull(count, NULL, 10);
+	return true;
+}
+
+/*
+ * Does the thread compute? It is runnable, has run for some microseconds since it was asked about last,
+ * and has not slept since. Runnable alone would not do: a thread whose poll() has just timed out is, still
+ * in the kernel, and a signal makes that call fail with EINTR; on a busy machine it waits there for its
+ * CPU for milliseconds. So the first question about a thread that slept is answered by UNSURE.
+ */
+static enum rt_asked computes(struct rt_m *mp)
+{
+	uint64_t cpu = cpu_ns(mp->tid), sleeps, then;
+	bool runnable;
+
+	then = rt_xchg_ar(&mp->asked_cpu, cpu);
+	if (cpu < then + RAN_NS)
+		return RT_ASKED_ASLEEP;
+	if (!read_sleeps(mp->tid, &sleeps, &runnable))
+		return computes_meanwhile(mp->tid) ? RT_ASKED_COMPUTES : RT_ASKED_ASLEEP;
+	then = rt_xchg_ar(&mp->asked_sleeps, sleeps);
+	if (!runnable)
+		return RT_ASKED_ASLEEP;
+	return sleeps == then ? RT_ASKED_COMPUTES : RT_ASKED_UNSURE;
 }
 
 static void send_signal(uint32_t tid)
@@ -176,19 +212,23 @@ static void send_signal(uint32_t tid)
 }
 
 /* Reader of RCU: the M may end, its struct stays. A thread of ours that ended is not signalled. */
-static void signal_m(struct rt_p *pp)
+static enum rt_asked signal_m(struct rt_p *pp)
 {
 	struct rt_m *mp = rt_load_acq(&pp->m);
+	enum rt_asked what;
 
-	if (!installed || !mp || !rt_load_rlx(&mp->curg) || !computes(mp->tid))
-		return;
-	send_signal(mp->tid);
+	if (!installed || !mp || !rt_load_rlx(&mp->curg))
+		return RT_ASKED_ASLEEP;
+	what = computes(mp);
+	if (what == RT_ASKED_COMPUTES)
+		send_signal(mp->tid);
+	return what;
 }
 
-void rt_preempt_one(struct rt_p *pp, uint32_t why)
+enum rt_asked rt_preempt_one(struct rt_p *pp, uint32_t why)
 {
 	rt_or_ar(&pp->attention, why);
-	signal_m(pp);
+	return signal_m(pp);
 }
 
 void rt_preempt_all(uint32_t why)

@@ -8,8 +8,15 @@
 int rt_preempt_init(void);	/* installs the handler; 0 or -errno */
 void rt_preempt_fini(void);
 
+/* What was found of the thread. */
+enum rt_asked {
+	RT_ASKED_ASLEEP,	/* in a system call, or has no CPU */
+	RT_ASKED_UNSURE,	/* it runs, but slept since it was asked about last: ask again soon */
+	RT_ASKED_COMPUTES,	/* and has been sent a signal */
+};
+
 /* Asks P @pp, for @why (RT_ATT_*), to come to a scheduling point: its M is signalled if it computes. */
-void rt_preempt_one(struct rt_p *pp, uint32_t why);
+enum rt_asked rt_preempt_one(struct rt_p *pp, uint32_t why);
 /* Asks all Ps that run. Any thread. */
 void rt_preempt_all(uint32_t why);
 

@@ -124,6 +124,7 @@ struct rt_m {
 	uint32_t locked_depth;
 
 	uint32_t id;			/* const; lowest free number, also its slot */
+	uint64_t asked_cpu, asked_sleeps;	/* preempt.c: when it was asked about last; atomic */
 	uint32_t tid;			/* const */
 	uint32_t ghost;			/* no M any more (ghost.c); atomic, MO-G1 */
 	struct rt_note park;

@@ -94,7 +94,7 @@ static bool retake_syscall(struct rt_p *pp, uint64_t now, bool slice_over)
 }
 
 /* True when it has run, or been in system calls, for a whole slice. */
-static bool check_slice(struct rt_p *pp, uint64_t now)
+static bool check_slice(struct rt_p *pp, uint64_t now, bool *unsure)
 {
 	uint64_t tick = rt_load_rlx(&pp->schedtick);
 
@@ -106,7 +106,7 @@ static bool check_slice(struct rt_p *pp, uint64_t now)
 	if (pp->seen_schedwhen + RT_FORCE_PREEMPT_NS > now)
 		return false;
 	rt_own_add(&rt_sysmon_count.slices, 1);
-	rt_preempt_one(pp, RT_ATT_PREEMPT);
+	*unsure |= rt_preempt_one(pp, RT_ATT_PREEMPT) == RT_ASKED_UNSURE;
 	return true;
 }
 
@@ -122,7 +122,7 @@ static bool retake(uint64_t now)
 		bool slice_over = false;
 
 		if (status == GMP_P_RUNNING || status == GMP_P_SYSCALL)
-			slice_over = check_slice(pp, now);
+			slice_over = check_slice(pp, now, &did);	/* unsure: look again soon */
 		if (status == GMP_P_SYSCALL)
 			did |= retake_syscall(pp, now, slice_over);
 	}

@@ -8,6 +8,7 @@
 #include "sched/sched.h"
 
 #include <gmprt.h>
+#include <poll.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -205,6 +206,47 @@ static int timer_after_calm(void *arg)
 TEST(a_timer_ends_a_long_nap)
 {
 	CHECK_EQ(run1(timer_after_calm, "1", NULL), 0);
+}
+
+/* ---- no system call pays for it -------------------------------------------------------------------------------------- */
+
+static unsigned int calls, interrupted;
+
+/* Not declared: the P stays here, and nobody stops a thread that sleeps. */
+static void sleeper(void *arg)
+{
+	(void)arg;
+	while (!stop) {
+		if (poll(NULL, 0, 1) < 0)
+			interrupted++;
+		if (++calls % 4 == 0)
+			gmp_yield();
+	}
+}
+
+/*
+ * The thread is asked about at each tick, in a call or on its way out of one. It may enter the next in the
+ * microseconds between the look and the signal; a kernel timer in sysmon's place would hit every tick.
+ */
+static int ticker_behind_calls(void *arg)
+{
+	unsigned int ticks = 150;
+
+	(void)arg;
+	gmp_go(sleeper, NULL);
+	for (unsigned int i = 0; i < ticks; i++)
+		gmp_sleep((int64_t)MS);
+	stop = 1;
+	gmp_yield();
+	printf("# %u of %u calls interrupted in %u ticks\n", interrupted, calls, ticks);
+	CHECK(calls >= ticks);
+	CHECK(interrupted <= ticks / 10);
+	return 0;
+}
+
+TEST(a_thread_in_a_system_call_is_not_signalled)
+{
+	CHECK_EQ(run1(ticker_behind_calls, "1", NULL), 0);
 }
 
 /* ---- one short system call after the other ------------------------------------------------------------------------------ */
