@@ -20,7 +20,7 @@
 
 uint32_t rt_inject_one_in;
 uint64_t rt_inject_passed[RT_INJ_POINTS];
-long (*rt_inject_hook)(long nr);
+long (*rt_inject_hook)(long nr, long arg2);
 
 static uint64_t seed;
 static uint32_t only;			/* RT_INJ_NONE: all */

@@ -8,8 +8,9 @@
  *                          and then spins, yields or sleeps. GMP_INJECT=SEED[:ONE_IN] switches it on:
  *                          one pass in ONE_IN (64) is delayed, for a time drawn from SEED, the point
  *                          and the thread. GMP_INJECT=SEED:ONE_IN:POINT: at that point only.
- *   rt_inject_syscall(nr)  a raw system call of the runtime (epoll, futex, ...): what the hook says,
- *                          when a test has set one and it is not 0, is its result.
+ *   rt_inject_syscall()    a raw system call of the runtime (epoll, futex, ...): what the hook says, of
+ *                          its number and second argument, when a test has set one and it is not 0,
+ *                          is its result.
  *
  * What the runtime calls in libc (mmap, malloc, pthread_create) needs nothing here: a test replaces
  * it by the linker's --wrap.
@@ -62,7 +63,7 @@ void rt_inject_init(void);			/* reads GMP_INJECT */
 void rt_inject_delay(enum rt_inject_point at);
 extern uint32_t rt_inject_one_in;		/* 0: off */
 extern uint64_t rt_inject_passed[RT_INJ_POINTS];	/* how often; atomic. For inject_test */
-extern long (*rt_inject_hook)(long nr);		/* set before gmp_run(); 0: make the call */
+extern long (*rt_inject_hook)(long nr, long arg2);	/* set before gmp_run(); 0: make the call */
 
 static inline void rt_inject_at(enum rt_inject_point at)
 {
@@ -70,16 +71,16 @@ static inline void rt_inject_at(enum rt_inject_point at)
 		rt_inject_delay(at);
 }
 
-static inline long rt_inject_syscall(long nr)
+static inline long rt_inject_syscall(long nr, long arg2)
 {
-	return rt_inject_hook ? rt_inject_hook(nr) : 0;
+	return rt_inject_hook ? rt_inject_hook(nr, arg2) : 0;
 }
 
 #else
 
 #define rt_inject_init()	((void)0)
 #define rt_inject_at(at)	((void)(at))
-#define rt_inject_syscall(nr)	0
+#define rt_inject_syscall(nr, arg2)	0
 
 #endif
 #endif

@@ -87,6 +87,10 @@ static rt_always_inline void rt_san_enter(struct rt_san *s)
 #define rt_san_give(p)	__tsan_release(p)
 #define rt_san_take(p)	__tsan_acquire(p)
 
+/* A descriptor that a raw system call is about to close: its number's next user is no party to this one. */
+void __sanitizer_syscall_pre_impl_close(long fd);
+#define rt_san_close(fd)	__sanitizer_syscall_pre_impl_close(fd)
+
 #elif RT_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
@@ -158,6 +162,7 @@ static rt_always_inline void rt_san_enter(struct rt_san *s)
 #ifndef rt_san_give
 #define rt_san_give(p)	((void)(p))
 #define rt_san_take(p)	((void)(p))
+#define rt_san_close(fd)	((void)(fd))
 #endif
 
 #if RT_VALGRIND

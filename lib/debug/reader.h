@@ -29,9 +29,9 @@ static inline enum rt_reader rt_reader_begin(void)
 static inline void rt_reader_end(enum rt_reader how)
 {
 	if (how == RT_READER_ONLINE)
-		rcu_thread_offline();
+		rt_rcu_offline();
 	else if (how == RT_READER_REGISTERED)
-		rcu_unregister_thread();
+		rt_rcu_leave();
 }
 
 #endif

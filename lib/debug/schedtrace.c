@@ -122,7 +122,7 @@ static void details(struct rt_out *o)
 	       rt_load_rlx(&rt_sched.stopwait), truth(rt_load_rlx(&rt_sched.sysmonwait)));
 	for (uint32_t i = 0; i < n; i++)
 		detail_p(o, allp[i]);
-	for (struct rt_m *mp = rcu_dereference(rt_sched.allm); mp; mp = rcu_dereference(mp->alllink))
+	for (struct rt_m *mp = rt_load_acq(&rt_sched.allm); mp; mp = rt_load_acq(&mp->alllink))
 		detail_m(o, mp);
 	for (uint64_t i = 0; (gp = rt_g_nth(i)) != NULL; i++)
 		if (rt_load_rlx(&gp->h.goid))

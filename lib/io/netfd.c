@@ -59,6 +59,7 @@ void rt_netfd_destroy(struct rt_netfd *f)
 	if (rt_load_rlx(&f->shared))
 		rt_netpoll_del(fd);
 	rt_fdtable_put(f);
+	rt_san_close(fd);
 	rt_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);	/* EINTR: closed all the same */
 }
 

@@ -12,10 +12,10 @@
 /* A raw system call that leaves errno alone: the caller may be a goroutine about to move. */
 static inline long rt_syscall6(long nr, long a, long b, long c, long d, long e, long f)
 {
+	long ret = rt_inject_syscall(nr, b);	/* first: a call would not keep what follows */
 	register long r10 __asm__("r10") = d;
 	register long r8 __asm__("r8") = e;
 	register long r9 __asm__("r9") = f;
-	long ret = rt_inject_syscall(nr);
 
 	if (ret)
 		return ret;

@@ -44,7 +44,7 @@ static bool serve_tied(struct rt_m *mp)
 	if (likely(!rt_load_rlx(&rt_sched.nmtied)) || (mp->tied.n && !mp->served))
 		return false;
 	rt_lock(&rt_sched.lock);
-	other = rt_sched.gcwaiting ? NULL : rt_m_tied_get();
+	other = rt_load_rlx(&rt_sched.gcwaiting) ? NULL : rt_m_tied_get();
 	rt_unlock(&rt_sched.lock);
 	if (!other)
 		return false;
@@ -325,7 +325,7 @@ static void sleep_in_poll(struct rt_m *mp, struct rt_gqueue *q)
 		rt_store_rel(&rt_sched.poll_until, until);
 	}
 	rt_publish_m(mp, GMP_M_NETPOLL);
-	rcu_thread_offline();
+	rt_rcu_offline();
 	rt_inject_at(RT_INJ_POLL);
 	rt_poller()->poll(poll_delay(until), q);
 	rt_inject_at(RT_INJ_POLLED);
@@ -437,7 +437,7 @@ struct rt_g *rt_find_runnable(struct rt_m *mp)
 	struct rt_g *gp;
 
 	for (;;) {
-		rcu_quiescent_state();
+		rt_rcu_quiescent();
 		if (unlikely(rt_load_acq(&rt_sched.ending)))
 			return NULL;
 		if (!mp->p) {

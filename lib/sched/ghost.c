@@ -102,7 +102,7 @@ _Noreturn void rt_ghost_stop(void)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, NULL);
-	rcu_thread_offline();
+	rt_rcu_offline();
 	for (;;)
 		pause();
 }

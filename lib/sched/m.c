@@ -32,6 +32,7 @@ static void give_back(struct rt_p *pp, bool spinning, struct rt_g *gp);
 __thread struct gmp_tls rt_tls __attribute__((tls_model("initial-exec"), aligned(64)));
 
 uint32_t rt_rcu_thread;
+char rt_rcu_seen;
 
 struct m_node {
 	struct rt_m m;			/* first */
@@ -66,7 +67,7 @@ static void id_put(uint32_t id)
 
 static void free_node(struct rcu_head *head)
 {
-	rt_san_take(head);
+	rt_rcu_freed(head);
 	free(rt_container_of(head, struct m_node, rcu));
 }
 
@@ -99,10 +100,10 @@ static struct rt_m *m_alloc(void)
 		id = id_take();
 	if (id >= 0) {
 		mp->id = (uint32_t)id;
-		rt_sched.mcount++;
-		rt_sched.mcreated++;
+		rt_own_add(&rt_sched.mcount, 1);
+		rt_own_add(&rt_sched.mcreated, 1);
 		mp->alllink = rt_sched.allm;
-		rcu_assign_pointer(rt_sched.allm, mp);
+		rt_store_rel(&rt_sched.allm, mp);
 	}
 	rt_unlock(&rt_sched.lock);
 	if (id >= 0)
@@ -120,8 +121,8 @@ void rt_m_disown(struct rt_m *mp)
 
 	while (*p != mp)
 		p = &(*p)->alllink;
-	rcu_assign_pointer(*p, mp->alllink);
-	rt_sched.mcount--;
+	rt_store_rel(p, mp->alllink);
+	rt_own_add(&rt_sched.mcount, -1);
 }
 
 /* The same for one that ends; sched.lock held. */
@@ -202,7 +203,7 @@ void rt_m_thread_exit(struct rt_m *mp)
 	rt_tls = (struct gmp_tls){ 0 };
 	eh_end(mp);
 	rt_signal_thread_exit();
-	rcu_unregister_thread();
+	rt_rcu_leave();
 }
 
 /* Joins threads that ended; anyone, no lock held. */
@@ -441,7 +442,7 @@ static void idle_put(struct rt_m *mp)
 	mp->idle = true;
 	mp->schedlink = *at;
 	*at = mp;
-	rt_sched.nmidle++;
+	rt_own_add(&rt_sched.nmidle, 1);
 }
 
 static struct rt_m *idle_get(void)
@@ -451,7 +452,7 @@ static struct rt_m *idle_get(void)
 	if (!mp)
 		return NULL;
 	rt_sched.midle = mp->schedlink;
-	rt_sched.nmidle--;
+	rt_own_add(&rt_sched.nmidle, -1);
 	mp->idle = false;
 	return mp;
 }
@@ -463,7 +464,7 @@ static void idle_remove(struct rt_m *mp)
 	while (*p != mp)
 		p = &(*p)->schedlink;
 	*p = mp->schedlink;
-	rt_sched.nmidle--;
+	rt_own_add(&rt_sched.nmidle, -1);
 	mp->idle = false;
 }
 
@@ -512,7 +513,7 @@ static void place(struct rt_p *pp)
 {
 	struct rt_m *mp;
 
-	if (rt_sched.gcwaiting) {
+	if (rt_load_rlx(&rt_sched.gcwaiting)) {
 		rt_p_stop(pp, GMP_P_IDLE);
 		rt_gcstop_taken(pp);
 		return;
@@ -655,7 +656,7 @@ bool rt_m_stop(struct rt_m *mp)
 		rt_unlock(&rt_sched.lock);
 		return false;
 	}
-	pp = mp->tied.n && !rt_sched.gcwaiting ? rt_p_idle_get() : NULL;
+	pp = mp->tied.n && !rt_load_rlx(&rt_sched.gcwaiting) ? rt_p_idle_get() : NULL;
 	if (pp) {
 		rt_unlock(&rt_sched.lock);
 		mp->served = false;
@@ -669,7 +670,7 @@ bool rt_m_stop(struct rt_m *mp)
 	rt_checkdead();
 	rt_unlock(&rt_sched.lock);
 	rt_publish_m(mp, GMP_M_IDLE);
-	rcu_thread_offline();
+	rt_rcu_offline();
 	rt_inject_at(RT_INJ_M_SLEEP);
 	woken = sleep_idle(mp);
 	rcu_thread_online();
@@ -684,11 +685,11 @@ bool rt_m_stop_locked(struct rt_m *mp)
 		rt_unlock(&rt_sched.lock);
 		return false;
 	}
-	rt_sched.nmidlelocked++;
+	rt_own_add(&rt_sched.nmidlelocked, 1);
 	rt_checkdead();
 	rt_unlock(&rt_sched.lock);
 	rt_publish_m(mp, GMP_M_LOCKED);
-	rcu_thread_offline();
+	rt_rcu_offline();
 	rt_note_sleep(&mp->park);
 	rcu_thread_online();
 	return resumed(mp);
@@ -698,7 +699,7 @@ bool rt_m_stop_locked(struct rt_m *mp)
 void rt_m_start_locked(struct rt_m *mp, struct rt_p *pp)
 {
 	rt_lock(&rt_sched.lock);
-	rt_sched.nmidlelocked--;	/* may be before its ++: the sum is what counts */
+	rt_own_add(&rt_sched.nmidlelocked, -1);	/* may be before its ++: the sum is what counts */
 	rt_unlock(&rt_sched.lock);
 	mp->nextp = pp;
 	rt_note_wake(&mp->park);	/* MO-9 */

@@ -141,7 +141,7 @@ static struct rt_p *p_new(int32_t id)
 
 static void free_allp(struct rcu_head *head)
 {
-	rt_san_take(head);
+	rt_rcu_freed(head);
 	free(rt_container_of(head, struct allp, rcu));
 }
 
@@ -175,7 +175,7 @@ static int grow(uint32_t n)
 		free(a);
 		return -ENOMEM;
 	}
-	rcu_assign_pointer(rt_sched.allp, a->p);
+	rt_store_rel(&rt_sched.allp, a->p);	/* pairs with rt_all_ps() */
 	if (old)
 		rt_call_rcu(&old->rcu, free_allp);
 	return 0;
@@ -194,20 +194,23 @@ static void p_destroy(struct rt_p *pp)
 	rt_timers_move(pp, rt_sched.allp[0]);
 	rt_g_purge(pp);
 	p_set(pp, GMP_P_GCSTOP, GMP_P_DEAD, NULL);
-	pp->own_word = rt_load_rlx(pp->word);
-	rt_store_rel(&pp->word, &pp->own_word);	/* the shared page may be gone when it is wanted again */
+	rt_store_rlx(&pp->own_word, rt_load_rlx(pp->word));
+	if (pp->word != &pp->own_word)
+		rt_store_rel(&pp->word, &pp->own_word);	/* the shared page may be gone when it is wanted again */
 }
 
 /* Where the word lives: in the page shared with the module when there is one. */
 static void place_word(struct rt_p *pp)
 {
-	uint64_t w = *pp->word;
+	uint64_t w = rt_load_rlx(pp->word);
+	uint64_t *word = &pp->own_word;
 
 	if (rt_sched.p_shared && (uint32_t)pp->id < rt_sched.nr_p_slots)
-		pp->word = (uint64_t *)&rt_sched.p_shared[pp->id].word;
-	else
-		pp->word = &pp->own_word;
-	rt_store_rlx(pp->word, w);
+		word = (uint64_t *)&rt_sched.p_shared[pp->id].word;
+	if (word == pp->word)
+		return;
+	rt_store_rlx(word, w);
+	rt_store_rel(&pp->word, word);	/* sysmon looks on: never at a word that says nothing */
 }
 
 int rt_p_resize(uint32_t n)

@@ -39,7 +39,7 @@ static bool timer_due(struct rt_p *pp)
 {
 	uint64_t next = rt_timers_next(pp);
 
-	rcu_quiescent_state();
+	rt_rcu_quiescent();
 	return next && next <= rt_now();
 }
 

@@ -28,7 +28,38 @@ extern uint32_t rt_rcu_thread;
 static inline struct rt_p **rt_all_ps(uint32_t *n)
 {
 	*n = rt_load_acq(&rt_sched.maxprocs);
-	return rcu_dereference(rt_sched.allp);
+	return rt_load_acq(&rt_sched.allp);	/* rcu_dereference(), in words that TSan knows */
+}
+
+/*
+ * liburcu is not instrumented: what a reader has read before its quiescent state is given to TSan, and
+ * taken by who frees. One word for all, taken by nobody else, so that it hides no race of others.
+ */
+extern char rt_rcu_seen;
+
+static inline void rt_rcu_quiescent(void)
+{
+	rt_san_give(&rt_rcu_seen);
+	rcu_quiescent_state();
+}
+
+static inline void rt_rcu_offline(void)
+{
+	rt_san_give(&rt_rcu_seen);
+	rcu_thread_offline();
+}
+
+static inline void rt_rcu_leave(void)
+{
+	rt_san_give(&rt_rcu_seen);
+	rcu_unregister_thread();
+}
+
+/* First in a function given to rt_call_rcu(). */
+static inline void rt_rcu_freed(struct rcu_head *head)
+{
+	rt_san_take(head);
+	rt_san_take(&rt_rcu_seen);
 }
 
 static inline void rt_call_rcu(struct rcu_head *head, void (*fn)(struct rcu_head *))

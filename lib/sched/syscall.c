@@ -120,7 +120,7 @@ static bool take_idle(struct rt_m *mp)
 	if (!rt_load_acq(&rt_sched.npidle) || rt_load_acq(&rt_sched.gcwaiting))
 		return false;
 	rt_lock(&rt_sched.lock);
-	if (!rt_sched.gcwaiting && !rt_sched.ending)
+	if (!rt_load_rlx(&rt_sched.gcwaiting) && !rt_load_rlx(&rt_sched.ending))
 		pp = rt_p_idle_get();
 	rt_unlock(&rt_sched.lock);
 	if (!pp)
@@ -184,7 +184,7 @@ static bool claim_spinning(void)
 /* Under sched.lock: idle, unless something came up. True: an M is wanted after all. */
 static bool put_or_keep(struct rt_p *pp)
 {
-	if (rt_sched.gcwaiting) {
+	if (rt_load_rlx(&rt_sched.gcwaiting)) {
 		rt_p_stop(pp, GMP_P_IDLE);
 		rt_gcstop_taken(pp);
 		return false;

@@ -34,6 +34,7 @@
 #define LONG_RUN_NS	100000		/* a P whose Gs run that long on average is stopped for a timer */
 #define SCAVENGE_NS	10000000ull	/* how often, and for how long, it gives pages of stacks back */
 #define SCAVENGE_FOR_NS	300000ull
+#define UNSERVED_NS	1000000000ull
 #define IDLE_ROUNDS	50
 #define POLL_NS		10000000ull
 #define STRANGERS_NS	250000000	/* how often it is looked whether foreign threads are left */
@@ -231,6 +232,35 @@ static void retry_start(void)
 		rt_wakep();
 }
 
+/*
+ * Every M waits for the goroutine locked to it, and there are goroutines, timers or descriptors to
+ * serve: only a new thread can, and one could not be made. Once so, it stays so but for us and for
+ * strangers.
+ */
+static bool unserved(void)
+{
+	if (rt_load_acq(&rt_sched.mcount) != rt_load_acq(&rt_sched.nmidlelocked) ||
+	    rt_load_acq(&rt_sched.ending) || rt_load_acq(&rt_sched.gcwaiting))
+		return false;
+	return work_waits() || rt_timers_next_all() || rt_poller()->waiters();
+}
+
+/* Tries again for a while; then what would be a hang is a message. */
+static void retry_unserved(uint64_t now)
+{
+	static uint64_t since;
+
+	if (!unserved()) {
+		since = 0;
+		return;
+	}
+	if (!since)
+		since = now;
+	if (now - since > UNSERVED_NS)
+		rt_throw("no thread can be made, and all others wait for goroutines locked to them");
+	rt_wakep();
+}
+
 /* Also while all Ps are idle, before the deep sleep: that is when most stacks are free. */
 static void scavenge(uint64_t now)
 {
@@ -270,7 +300,7 @@ static void nap(uint64_t ns)
 	rt_smp_mb();				/* MO-13 */
 	if (ns > TIMER_NS && timer_before(until))
 		return;
-	rcu_thread_offline();
+	rt_rcu_offline();
 	rt_futex_wait(&mon.told, 0, &ts);
 	rcu_thread_online();
 	rt_store_rlx(&rt_sched.sysmon_until, 0);
@@ -311,9 +341,11 @@ static void deep_sleep(void)
 	}
 	if (rt_checkdead() && limit < 0)
 		limit = STRANGERS_NS;
+	if (unserved())
+		limit = MAX_NS;
 	rt_store_rel(&rt_sched.sysmonwait, 1);
 	rt_unlock(&rt_sched.lock);
-	rcu_thread_offline();
+	rt_rcu_offline();
 	rt_note_sleep_for(&rt_sched.sysmonnote, limit);
 	rcu_thread_online();
 	rt_lock(&rt_sched.lock);
@@ -345,6 +377,7 @@ static bool round_of_checks(uint64_t *until_timer)
 	did |= retake(now);
 	*until_timer = check_timers(now);
 	retry_start();
+	retry_unserved(now);
 	rt_follow_cpus(now);
 	scavenge(now);
 	rt_schedtrace(now);
@@ -373,7 +406,7 @@ static void *sysmon(void *arg)
 		idle = round_of_checks(&until_timer) ? 0 : idle + 1;
 	}
 	rt_tls.mstate = GMP_M_NONE;
-	rcu_unregister_thread();
+	rt_rcu_leave();
 	return NULL;
 }
 

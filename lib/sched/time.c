@@ -385,7 +385,8 @@ void rt_timers_destroy(struct rt_p *pp)
 			rt_store_rel(&timer_of(slot[ent[i].slot])->heap, NULL);
 	h->ent = NULL;
 	h->slot = NULL;
-	h->n = h->cap = h->zombies = 0;
+	rt_store_rlx(&h->n, 0);
+	h->cap = h->zombies = 0;
 	h->free = NO_SLOT;
 	h->flights = NULL;
 	rt_store_rel(&h->next, 0);

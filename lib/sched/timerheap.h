@@ -120,13 +120,15 @@ static inline void heap_push(struct rt_timers *h, struct rt_timer *t)
 
 	h->slot[s] = (uintptr_t)t;
 	t->slot = s;
-	sift_up(h, h->n++, (struct ent){ .when = t->when, .slot = s });
+	rt_own_add(&h->n, 1);
+	sift_up(h, h->n - 1, (struct ent){ .when = t->when, .slot = s });
 }
 
 static inline void heap_pop(struct rt_timers *h)
 {
 	slot_put(h, h->ent[0].slot);
-	if (--h->n > 0)
+	rt_own_add(&h->n, -1);
+	if (h->n > 0)
 		sift_down(h, 0, h->ent[h->n]);
 }
 
@@ -180,7 +182,7 @@ static inline void heap_compact(struct rt_timers *h)
 		}
 		h->ent[n++] = e;
 	}
-	h->n = n;
+	rt_store_rlx(&h->n, n);
 	h->zombies = 0;
 	for (uint32_t i = n > 1 ? (n - 2) / HEAP_ARITY + 1 : 0; i-- > 0;)
 		sift_down(h, i, h->ent[i]);
@@ -191,7 +193,7 @@ static inline void heap_unlink(struct rt_timers *h, struct rt_timer *t)
 	uint32_t s = t->slot;
 
 	if (h->ent[h->n - 1].slot == s) {	/* the newest, as a rule: arm and stop leave no trace */
-		h->n--;
+		rt_own_add(&h->n, -1);
 		slot_put(h, s);
 		return;
 	}

@@ -83,7 +83,7 @@ void rt_gcstop_m(struct rt_m *mp)
 	}
 	rt_inject_at(RT_INJ_GCSTOP);
 	rt_lock(&rt_sched.lock);
-	if (!rt_sched.gcwaiting) {	/* it started again before we got here */
+	if (!rt_load_rlx(&rt_sched.gcwaiting)) {	/* it started again before we got here */
 		rt_unlock(&rt_sched.lock);
 		return;
 	}
@@ -104,7 +104,7 @@ static bool take_syscall_p(struct rt_p *pp)
 void rt_world_take_syscall_p(struct rt_p *pp)
 {
 	rt_lock(&rt_sched.lock);
-	if (rt_sched.gcwaiting && take_syscall_p(pp))
+	if (rt_load_rlx(&rt_sched.gcwaiting) && take_syscall_p(pp))
 		rt_gcstop_taken(pp);
 	rt_unlock(&rt_sched.lock);
 }

@@ -62,9 +62,9 @@ GTEST(dial_cancelled)
 
 GTEST(dial_times_out)
 {
+	uint64_t began = gmp_now();
 	struct gmp_ctx *ctx = gmp_ctx_with_timeout(gmp_ctx_background(), 50 * MS);
 	struct gmp_fd *fd;
-	uint64_t began = gmp_now();
 	char text[80];
 	int l = silent_port(text);
 

@@ -72,7 +72,7 @@ static void wait_for_byte(void *arg)
 /* More descriptors than a chunk of the table has slots, all parked, all woken at once. */
 GTEST(thousands_wait)
 {
-	enum { N = 5000 };
+	enum { N = GMPTEST_SCALE(5000) };
 	static struct pair p[N];
 	static struct node n[N];
 	struct rlimit lim;

@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <sys/syscall.h>
 
+#include <stdatomic.h>
+
 #include "gmptest.h"
 
 static uint32_t done;
@@ -88,7 +90,7 @@ static int many_threads(void *arg)
 TEST(a_run_can_follow_a_run)
 {
 	setenv("GMP_MAXPROCS", "4", 1);
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < GMPTEST_SCALE(200); i++) {
 		done = 0;
 		CHECK_EQ(gmp_run(many_threads, NULL), 0);
 	}
@@ -188,7 +190,8 @@ GTEST(go_from_a_thread_that_is_no_m)
 
 /* ---- order ------------------------------------------------------------------------------------------------ */
 
-static int order[16], nr_order;
+static int order[16];
+static _Atomic int nr_order;
 
 static void note_order(void *arg)
 {
@@ -433,14 +436,14 @@ GTEST(maxprocs_changes_under_load)
 
 /* ---- preemption ------------------------------------------------------------------------------------------------ */
 
-static volatile uint64_t sink;
+static _Atomic uint64_t sink;		/* who loses a count is nobody's loss: no read-modify-write */
 
 static void tight(void *arg)
 {
 	(void)arg;
 	count(NULL);
 	for (;;)
-		sink++;
+		atomic_store_explicit(&sink, sink + 1, memory_order_relaxed);
 }
 
 static void tight_until(void *arg)
@@ -448,7 +451,7 @@ static void tight_until(void *arg)
 	uint32_t *flag = arg;
 
 	while (!__atomic_load_n(flag, __ATOMIC_RELAXED))
-		sink++;
+		atomic_store_explicit(&sink, sink + 1, memory_order_relaxed);
 	count(NULL);
 }
 
