@@ -48,7 +48,7 @@ static void collect(struct gmp_stats *st)
 	st->spinning_threads = rt_load_rlx(&rt_sched.nmspinning);
 	st->declared_syscalls = rt_load_rlx(&rt_sched.nsyscall);
 	st->threads_created = rt_load_rlx(&rt_sched.mcreated);
-	st->goroutines = (uint64_t)rt_load_rlx(&rt_sched.ng);
+	st->goroutines = (uint64_t)rt_num_g();
 	st->global_queue = rt_load_rlx(&rt_sched.globq.n);
 	rt_stack_stats(&st->stack_bytes, &st->stacks);
 	add_ps(st);

@@ -106,12 +106,12 @@ static struct rt_g *find_near(struct rt_m *mp, struct rt_p *pp, uint64_t *now)
 			return gp;
 		}
 	}
-	if (mp->tied.n && pp->schedtick % 2 == 0)
-		return rt_gqueue_pop(&mp->tied);
-	gp = rt_runq_get(pp);
+	gp = mp->tied.n ? rt_tied_take(mp, pp) : NULL;
+	if (!gp)
+		gp = rt_runq_get(pp);
 	if (!gp)
 		gp = from_globq(pp, 0);
-	return gp ? gp : rt_gqueue_pop(&mp->tied);
+	return gp ? gp : rt_tied_pop(mp, pp);
 }
 
 /* ---- stealing ------------------------------------------------------------------------------------------ */

@@ -193,6 +193,8 @@ static void p_destroy(struct rt_p *pp)
 	rt_unlock(&rt_sched.lock);
 	rt_timers_move(pp, rt_sched.allp[0]);
 	rt_g_purge(pp);
+	rt_add_rlx(&rt_sched.ng, pp->ng);
+	rt_store_rlx(&pp->ng, 0);
 	p_set(pp, GMP_P_GCSTOP, GMP_P_DEAD, NULL);
 	rt_store_rlx(&pp->own_word, rt_load_rlx(pp->word));
 	if (pp->word != &pp->own_word)
@@ -255,6 +257,7 @@ void rt_p_release_all(void)
 		pp->word = &pp->own_word;
 	}
 	rt_sched.maxprocs = 0;
+	rt_sched.ng = 0;		/* what is left of it stood in the Ps */
 	rt_sched.pidle = NULL;
 	rt_sched.npidle = 0;
 }

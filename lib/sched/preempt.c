@@ -83,6 +83,38 @@ static bool may_stop(struct rt_m *mp, struct rt_g *gp, uintptr_t sp)
 	       sp <= gp->stack_hi;
 }
 
+/* ---- goroutines that are tied to this M -------------------------------------------------------------------- */
+
+/*
+ * They stand in no queue others see, and are served as if they stood at the end of ours: the first one
+ * after as many others as are queued now, or, when there are several, after their share of these. After
+ * one at least: a timer may be why it was stopped, and what that readies is queued later.
+ */
+static void tied_set_wait(struct rt_m *mp, struct rt_p *pp)
+{
+	uint64_t n = rt_load_rlx(&pp->runqtail) - rt_load_rlx(&pp->runqhead) + pp->yieldq.n +
+		     rt_load_rlx(&rt_sched.globq.n) / rt_sched.maxprocs;
+
+	n /= mp->tied.n ? mp->tied.n : 1;
+	mp->tied_wait = n ? (uint32_t)n : 1;
+}
+
+static void tied_push(struct rt_m *mp, struct rt_g *gp)
+{
+	rt_gqueue_push(&mp->tied, gp);
+	if (mp->tied.n == 1)
+		tied_set_wait(mp, mp->p);
+}
+
+/* The first, or NULL. */
+struct rt_g *rt_tied_pop(struct rt_m *mp, struct rt_p *pp)
+{
+	struct rt_g *gp = rt_gqueue_pop(&mp->tied);
+
+	tied_set_wait(mp, pp);
+	return gp;
+}
+
 /* The G waits for this M; or, if the thread is locked to it, in the global queue like a yield. */
 static void stop_self(struct rt_m *mp, struct rt_g *gp)
 {
@@ -94,7 +126,7 @@ static void stop_self(struct rt_m *mp, struct rt_g *gp)
 	rt_store_rlx(&gp->h.wait_reason, GMP_WAIT_PREEMPTED);
 	gp->tied = 1;
 	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_RUNNABLE);
-	rt_gqueue_push(&mp->tied, gp);	/* only this M takes it, and that after the switch */
+	tied_push(mp, gp);	/* only this M takes it, and that after the switch */
 	rt_switch_off(mp, gp);
 }
 
@@ -120,6 +152,21 @@ static rt_not_sanitized void on_sigurg(int sig, siginfo_t *si, void *ctx)
 		chain(sig, si, ctx);
 	else if (rt_textmap_own((uintptr_t)uc->uc_mcontext.gregs[REG_RIP]))
 		in_own_code(uc);
+}
+
+/*
+ * At a call that does not park: stopped here as it might be by the signal, which a goroutine that is
+ * seldom outside of the library would not get.
+ */
+rt_noinline void rt_preempt_here(struct rt_m *mp)
+{
+	struct rt_g *gp = mp->curg;
+	int saved = errno;
+
+	if (!gp || gp->nopreempt || mp->stops_world || rt_env.asyncpreemptoff)
+		return;
+	stop_self(mp, gp);
+	errno = saved;
 }
 
 /* ---- asking ------------------------------------------------------------------------------------------------- */

@@ -15,6 +15,9 @@ enum rt_asked {
 	RT_ASKED_COMPUTES,	/* and has been sent a signal */
 };
 
+/* The running G's slice is over (pp->attention): lets others run, if that may be. @mp: the caller's. */
+void rt_preempt_here(struct rt_m *mp);
+
 /* Asks P @pp, for @why (RT_ATT_*), to come to a scheduling point: its M is signalled if it computes. */
 enum rt_asked rt_preempt_one(struct rt_p *pp, uint32_t why);
 /* Asks all Ps that run. Any thread. */

@@ -151,7 +151,7 @@ static void release_g(struct rt_m *mp, struct rt_p *pp, struct rt_g *gp)
 	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_DEAD);
 	rt_store_rlx(&gp->m, NULL);
 	if (!(gp->h.flags & GMP_GF_SYSTEM))
-		rt_sub_ar(&rt_sched.ng, 1);
+		rt_own_add(&pp->ng, -1);
 	if (unlikely(gp->lockedm))
 		end_locked_thread(mp, gp);
 	if (!RT_SANITIZED && likely(rt_g_cache_stack(pp, gp))) {

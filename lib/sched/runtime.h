@@ -112,6 +112,7 @@ struct rt_m {
 	bool blocked;			/* sleeps on its note; atomic for readers */
 	int32_t locks;			/* runtime locks held (RT_DEBUG) */
 	struct rt_gqueue tied;		/* preempted on this thread, not yet past a scheduling point; owner */
+	uint32_t tied_wait;		/* others to be run before the first of them; owner */
 	bool wants_p;			/* on sched.mtied; sched.lock */
 	bool served;			/* has run a G since it was given its P; owner */
 	struct rt_g *picked;		/* taken off a queue, for g0 to deal with */
@@ -149,6 +150,8 @@ struct rt_p {
 	uint64_t syscalltick;		/* plus one at each system call; atomic for sysmon */
 	uint64_t goid_next, goid_end;	/* cache of goids; owner */
 	struct rt_gqueue yieldq;	/* end of the global queue while there is one P; owner */
+	int64_t ng;			/* Gs made here less those that ended here: its part of
+					   rt_num_g(); owner, atomic for readers */
 	struct rt_gqueue gfree;		/* dead Gs; owner */
 	struct rt_stack *stacks;	/* free stacks of the default size; owner */
 	struct rt_p *link;		/* idle list; sched.lock */
@@ -218,7 +221,7 @@ struct rt_sched {
 	uint64_t poll_until;		/* when that sleep ends, 0 = no limit; atomic */
 	uint64_t sysmon_until;		/* when sysmon's nap ends; atomic, MO-13 */
 	uint64_t goidgen;		/* last goid given to a P's cache; atomic */
-	int64_t ng;			/* Gs neither dead nor system; atomic */
+	int64_t ng;			/* Gs neither dead nor system, but for those in p->ng; atomic */
 	uint32_t nsyscall;		/* declared system calls in progress: no deadlock report; atomic */
 
 	uint32_t external;		/* sources of wake-ups outside the runtime (signals); atomic */

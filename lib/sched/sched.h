@@ -25,6 +25,7 @@ void rt_g_release_all(void);				/* end of gmp_run() */
 
 /* ---- spawn.c, rt0.c, and the hooks of sync/label.c ---------------------------------------- */
 
+int64_t rt_num_g(void);		/* Gs neither dead nor of the runtime itself; any thread */
 int rt_spawn_system(void (*fn)(void *), void *arg);	/* any thread; 0 or -EAGAIN */
 int rt_spawn_main(void (*fn)(void *), void *arg, struct rt_p *pp);
 int64_t rt_go_tail(void (*fn)(void *), void *arg, void *tail, void *pc);

@@ -14,6 +14,8 @@
 #include "sched/defer.h"
 #include "sched/env.h"
 #include "sched/hot.h"
+#include "sched/preempt.h"
+#include "sched/rcu.h"
 
 /* ---- making ------------------------------------------------------------------------------------------- */
 
@@ -42,19 +44,22 @@ static int64_t launch(struct rt_p *pp, struct rt_g *gp)
 {
 	int64_t goid = (int64_t)gp->h.goid;
 
-	rt_add_rlx(&rt_sched.ng, 1);
 	rt_store_rlx(&gp->h.wait_since, rt_coarse_now());
 	rt_g_set_status(gp, GMP_G_IDLE, GMP_G_RUNNABLE);
 	if (unlikely(!pp)) {
 		struct rt_gqueue q = { 0 };
 
+		rt_add_rlx(&rt_sched.ng, 1);
 		rt_gqueue_push(&q, gp);
 		rt_inject(&q);
 		return goid;
 	}
+	rt_own_add(&pp->ng, 1);
 	rt_own_add(&pp->c.spawns, 1);
 	rt_runq_push_next(pp, gp);
 	rt_wake_after_put();
+	if (unlikely(rt_load_rlx(&pp->attention)))
+		rt_preempt_here(rt_getm());	/* a loop that starts goroutines may be in here always */
 	return goid;
 }
 
@@ -324,9 +329,25 @@ RT_PUBLIC uint64_t gmp_goid(void)
 	return RT_TLS_READ(uint64_t, goid);
 }
 
+/*
+ * Each P counts those that began and ended there, so that neither costs a locked instruction. The sum
+ * is of no single moment, unless nothing runs; but one that both began and ended before, or neither,
+ * is counted right.
+ */
+int64_t rt_num_g(void)
+{
+	uint32_t n;
+	struct rt_p **allp = rt_all_ps(&n);
+	int64_t sum = rt_load_rlx(&rt_sched.ng);
+
+	for (uint32_t i = 0; i < n; i++)
+		sum += rt_load_rlx(&allp[i]->ng);
+	return sum;
+}
+
 RT_PUBLIC int gmp_num_goroutine(void)
 {
-	return (int)rt_load_rlx(&rt_sched.ng);
+	return (int)rt_num_g();
 }
 
 RT_PUBLIC void gmp_lock_os_thread(void)

@@ -92,13 +92,15 @@ static rt_always_inline void rt_put_down(struct rt_g *gp)
 bool rt_tick_look(struct rt_p *pp, uint64_t tick);		/* true: g0 must look */
 bool rt_pick_special(struct rt_m *mp, struct rt_p *pp, struct rt_g *gp);	/* false: g0 must */
 
-/* Every other time one of those that can only run here: they wait in no queue others see. */
-static rt_always_inline struct rt_g *rt_pick_queued(struct rt_m *mp, struct rt_p *pp, uint64_t tick)
+static rt_always_inline struct rt_g *rt_pick_queued(struct rt_m *mp, struct rt_p *pp)
 {
 	struct rt_g *gp;
 
-	if (unlikely(mp->tied.n) && tick % 2 == 0)
-		return rt_gqueue_pop(&mp->tied);
+	if (unlikely(mp->tied.n)) {
+		gp = rt_tied_take(mp, pp);
+		if (gp)
+			return gp;
+	}
 	gp = rt_runq_pop(pp);
 	if (!gp && pp->yieldq.n && !rt_load_rlx(&rt_sched.globq.n))
 		gp = rt_yieldq_get(pp);
@@ -119,7 +121,7 @@ static rt_always_inline struct rt_g *rt_pick(struct rt_m *mp, struct rt_p *pp)
 	if (gp) {
 		rt_own_add(&pp->c.runnext_hits, 1);	/* inherits the time slice: no tick */
 	} else {
-		gp = rt_pick_queued(mp, pp, tick);
+		gp = rt_pick_queued(mp, pp);
 		if (!gp)
 			return NULL;
 		rt_store_rlx(&pp->schedtick, tick + 1);

@@ -389,7 +389,7 @@ bool rt_checkdead(void)
 		return false;
 	if (strangers(rt_sched.mcount + rt_helper_threads() + rt_ghosts()))
 		return true;
-	if (rt_load_acq(&rt_sched.ng) == 0)
+	if (rt_num_g() == 0)
 		rt_throw("no goroutines (main called gmp_goexit) - deadlock!");
 	rt_throw("all goroutines are asleep - deadlock!");
 }

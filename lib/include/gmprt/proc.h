@@ -43,7 +43,8 @@ int gmp_run(int (*main_fn)(void *), void *arg);
  * @fn: runs in it; its return ends the goroutine
  * @arg: passed to it
  *
- * Context: goroutines, and any other thread while gmp_run() runs.
+ * Context: goroutines, and any other thread while gmp_run() runs. Does not park, but a caller whose 10 ms
+ * are over may be preempted here as it may be anywhere: it goes on on the same thread.
  * Return: its goid (> 1); -EINVAL @fn is NULL, -EAGAIN too many goroutines, -ENOMEM, -ESRCH
  * gmp_run() does not run.
  * Since: 0.1

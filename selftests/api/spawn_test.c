@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* spawn_test.c - starting goroutines: the one that starts them is preempted, all are counted. */
+#include <gmprt.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "gmptest.h"
+
+/* ---- a loop that does nothing but start goroutines ------------------------------------------------------ */
+
+static atomic_int saw;
+
+static void first(void *arg)
+{
+	(void)arg;
+	gmp_yield();		/* behind all that wait by now */
+	atomic_store(&saw, 1);
+}
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+/*
+ * Such a loop is in the library nearly always, where no signal stops it: gmp_go() must let others run
+ * when the slice is over. On one P `first` runs only then; before, it never did.
+ */
+GTEST(a_loop_of_gmp_go_is_preempted)
+{
+	uint64_t end = gmp_now() + 10000000000ull;
+
+	atomic_store(&saw, 0);
+	CHECK(gmp_go(first, NULL) > 0);
+	while (!atomic_load(&saw) && gmp_now() < end)
+		for (int i = 0; i < 64; i++)
+			CHECK(gmp_go(nothing, NULL) > 0);
+	CHECK(atomic_load(&saw));
+}
+
+/* Not inside such a region: the others wait, and nothing breaks. */
+GTEST(a_region_without_preemption_holds_in_gmp_go)
+{
+	uint64_t end = gmp_now() + 60000000;
+	int n = gmp_maxprocs(0);
+
+	atomic_store(&saw, 0);
+	gmp_nopreempt_begin();
+	CHECK(gmp_go(first, NULL) > 0);
+	while (gmp_now() < end)
+		for (int i = 0; i < 64; i++)
+			CHECK(gmp_go(nothing, NULL) > 0);
+	CHECK(n > 1 || !atomic_load(&saw));
+	gmp_nopreempt_end();
+}
+
+/* ---- how many there are ------------------------------------------------------------------------------------ */
+
+static void *from_thread(void *arg)
+{
+	for (int i = 0; i < 100; i++)
+		CHECK(gmp_go(nothing, arg) > 0);
+	return NULL;
+}
+
+static void spawn_some(void *arg)
+{
+	for (int i = 0; i < 100; i++)
+		CHECK(gmp_go(nothing, arg) > 0);
+}
+
+/* Counted per P: they begin on one, end on another, the number of Ps changes, threads start some. */
+GTEST(the_number_is_right_when_all_have_ended)
+{
+	int procs = gmp_maxprocs(0);
+	struct gmp_wg wg = { 0 };
+	pthread_t t;
+
+	for (int round = 0; round < 8; round++) {
+		CHECK_EQ(pthread_create(&t, NULL, from_thread, NULL), 0);
+		for (int i = 0; i < 20; i++)
+			CHECK(gmp_wg_go(&wg, spawn_some, NULL) > 0);
+		gmp_maxprocs(round % 4 + 1);
+		gmp_wg_wait(&wg);
+		pthread_join(t, NULL);
+	}
+	gmp_maxprocs(procs);
+	for (int i = 0; i < 10000 && gmp_num_goroutine() > 1; i++)
+		gmp_yield();
+	CHECK_EQ(gmp_num_goroutine(), 1);
+}
