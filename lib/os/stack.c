@@ -31,6 +31,7 @@
 #include "os/stack.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "base/sanitize.h"
@@ -51,7 +52,8 @@
 #define ROUND_NS	1000000000ull	/* so long, or twice as long, a free stack keeps its pages */
 
 struct slab {
-	struct slab *next;	/* the record lies in its own first page */
+	struct slab *next;	/* malloc()ed: a page of its own would be 128 bytes a stack */
+	char *at;
 	size_t len;
 };
 
@@ -145,18 +147,22 @@ static bool new_slab(unsigned int c)
 {
 	size_t stride = ((size_t)RT_STACK_MIN << c) + RT_STACK_GUARD;
 	size_t n = stride > (8u << 20) ? 1 : SLAB_STACKS;
-	size_t len = PAGE + n * stride;
-	struct slab *sl;
+	size_t len = n * stride;
+	struct slab *sl = malloc(sizeof(*sl));
+	char *at;
 
-	sl = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (sl == MAP_FAILED)
+	if (!sl)
 		return false;
-	madvise(sl, len, MADV_NOHUGEPAGE);	/* a huge page would commit eight stacks at once */
-	sl->next = pool.slabs;
-	sl->len = len;
+	at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (at == MAP_FAILED) {
+		free(sl);
+		return false;
+	}
+	madvise(at, len, MADV_NOHUGEPAGE);	/* a huge page would commit eight stacks at once */
+	*sl = (struct slab){ pool.slabs, at, len };
 	pool.slabs = sl;
-	rest[c].at = (uintptr_t)sl + PAGE;
-	rest[c].end = (uintptr_t)sl + len;
+	rest[c].at = (uintptr_t)at;
+	rest[c].end = (uintptr_t)at + len;
 	rt_store_rlx(&pool.reserved, pool.reserved + len);
 	return true;
 }
@@ -297,8 +303,9 @@ void rt_stack_release_all(void)
 		struct slab *next = sl->next;
 
 		/* goroutines that the run left behind had frames there */
-		rt_san_clean_stack((uintptr_t)sl, (uintptr_t)sl + sl->len);
-		munmap(sl, sl->len);
+		rt_san_clean_stack((uintptr_t)sl->at, (uintptr_t)sl->at + sl->len);
+		munmap(sl->at, sl->len);
+		free(sl);
 		sl = next;
 	}
 	pool.slabs = NULL;

@@ -21,6 +21,10 @@
 #include "sched/defer.h"
 
 #define CHUNK_GS	RT_G_PER_CHUNK
+#define CHUNK_BYTES	(CHUNK_GS * sizeof(struct rt_g))
+#define SMALL_CHUNKS	8u		/* with 4 KiB pages, each by itself */
+#define SLAB_CHUNKS	32u		/* then so many at once: 6 MiB, three huge pages */
+#define HUGE_PAGE	(2ul << 20)
 #define MAX_CHUNKS	16384u		/* 16.7 million goroutines at once */
 #define CARVE		RT_GFREE_LOW
 
@@ -29,6 +33,7 @@ static struct {
 	struct rt_gqueue free;		/* lock */
 	uint64_t used;			/* lock; Gs ever cut; atomic for readers */
 	uint64_t nchunks;		/* lock; atomic for readers: MO-7 */
+	char *slab, *slab_end;		/* lock; of the slab, what is not yet cut */
 	struct rt_g *chunk[MAX_CHUNKS];	/* written once each, before nchunks */
 } tab = { .lock = RT_LOCK_INIT(GTAB) };
 
@@ -41,14 +46,56 @@ _Noreturn void rt_g_bad_edge(struct rt_g *gp, uint32_t from, uint32_t to)
 	rt_throw(text);
 }
 
+static void *map(size_t n)
+{
+	void *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/*
+ * Who makes ten thousand goroutines makes a hundred thousand: room for many, aligned to huge pages. A
+ * G is new once in its life, and what that costs is the page fault (66 ns of 4 KiB pages, 14 of 2 MiB).
+ */
+static bool add_slab(void)
+{
+	size_t n = (SLAB_CHUNKS * CHUNK_BYTES + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+	char *p = map(n + HUGE_PAGE), *at;
+
+	if (!p)
+		return false;
+	at = (char *)(((uintptr_t)p + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
+	if (at > p)
+		munmap(p, (size_t)(at - p));
+	if (at < p + HUGE_PAGE)
+		munmap(at + n, (size_t)(p + HUGE_PAGE - at));
+	madvise(at, n, MADV_HUGEPAGE);		/* or not: it is faster only */
+	tab.slab = at;
+	tab.slab_end = at + n;
+	return true;
+}
+
+static void *new_chunk(void)
+{
+	char *c;
+
+	if (tab.nchunks < SMALL_CHUNKS)
+		return map(CHUNK_BYTES);
+	if ((size_t)(tab.slab_end - tab.slab) < CHUNK_BYTES && !add_slab())
+		return NULL;
+	c = tab.slab;
+	tab.slab += CHUNK_BYTES;
+	return c;
+}
+
 static bool add_chunk(void)
 {
 	struct rt_g *c;
 
 	if (tab.nchunks == MAX_CHUNKS)
 		return false;
-	c = mmap(NULL, CHUNK_GS * sizeof(*c), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (c == MAP_FAILED)
+	c = new_chunk();
+	if (!c)
 		return false;
 	tab.chunk[tab.nchunks] = c;
 	rt_store_rel(&tab.nchunks, tab.nchunks + 1);	/* MO-7: pairs with rt_g_nth() */
@@ -119,6 +166,11 @@ struct rt_g *rt_g_new(struct rt_p *pp)
 	gp = rt_gqueue_pop(q);
 	if (unlikely(!gp))
 		return NULL;
+	if (q->head) {		/* the next one, while this one is filled in */
+		__builtin_prefetch(&q->head->h, 1);
+		__builtin_prefetch(&q->head->sp, 1);
+		__builtin_prefetch(&q->head->stack_lo, 1);
+	}
 	rt_g_set_status(gp, GMP_G_DEAD, GMP_G_IDLE);
 	reset(gp);
 	rt_store_rlx(&gp->h.goid, next_goid(pp));

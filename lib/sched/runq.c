@@ -61,8 +61,12 @@ static struct rt_g *take_share(struct rt_p *pp, struct rt_gqueue *q, uint32_t ma
 	rt_own_add(&pp->c.globq_batches, 1);
 	rt_own_add(&pp->c.globq_got, n);
 	gp = rt_gqueue_pop(q);
-	while (--n > 0)
-		rt_runq_push(pp, rt_gqueue_pop(q));
+	while (--n > 0) {
+		struct rt_g *next = rt_gqueue_pop(q);
+
+		rt_prefetch_g(next);
+		rt_runq_push(pp, next);
+	}
 	return gp;
 }
 
@@ -85,8 +89,10 @@ struct rt_g *rt_yieldq_get(struct rt_p *pp)
 
 	rt_own_add(&pp->c.globq_batches, 1);
 	rt_own_add(&pp->c.globq_got, n);
-	for (uint64_t i = 1; i < n; i++, next = next->schedlink)
+	for (uint64_t i = 1; i < n; i++, next = next->schedlink) {
+		rt_prefetch_g(next);
 		rt_store_rlx(&pp->runq[t++ % RT_RUNQ_LEN], next);
+	}
 	rt_store_rel(&pp->runqtail, t);			/* MO-4 */
 	q->head = next;
 	if (!next)

@@ -28,7 +28,7 @@
 
 #include "sched/sched.h"
 
-#define BUCKETS_LOG2	8
+#define BUCKETS_LOG2	12	/* 256 KiB, of which only what is used is resident */
 
 static struct rt_bucket table[1u << BUCKETS_LOG2] = {
 	[0 ... (1u << BUCKETS_LOG2) - 1] = { .lock = RT_LOCK_INIT(WAITQ) }
