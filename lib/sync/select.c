@@ -25,6 +25,7 @@
 
 #include <stdlib.h>
 
+#include "arch/x86_64/gobuf.h"
 #include "gmprt/time.h"
 #include "sched/time.h"
 
@@ -316,8 +317,8 @@ static int park(struct select *s, struct rt_g *gp)
 
 /* ---- the whole -------------------------------------------------------------------------------------- */
 
-/* With memory at hand. @wait: park when none is ready. */
-static int select_slow(struct select *s, bool wait)
+/* With memory at hand; mostly parks, hence the kind of return (gobuf.h). @wait: park when none is ready. */
+static RT_RETURN_BY_JUMP int select_slow(struct select *s, bool wait)
 {
 	struct rt_g *gp = rt_may_park(), *wake = NULL;
 	int r;
@@ -343,7 +344,7 @@ static int select_slow(struct select *s, bool wait)
 	return r;
 }
 
-static rt_noinline int select_few(struct gmp_case *cases, int n, uint64_t deadline, bool wait)
+static rt_noinline RT_RETURN_BY_JUMP int select_few(struct gmp_case *cases, int n, uint64_t deadline, bool wait)
 {
 	struct room room;
 	struct select s;

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "arch/x86_64/gobuf.h"
 #include "gmprt/proc.h"
 #include "gmprt/time.h"
 #include "sched/defer.h"
@@ -85,7 +86,7 @@ static rt_cold void sleep_thread(uint64_t until)
 		;
 }
 
-RT_PUBLIC void gmp_sleep(int64_t ns)
+RT_PUBLIC RT_RETURN_BY_JUMP void gmp_sleep(int64_t ns)
 {
 	struct rt_g *gp = rt_may_park();
 	struct rt_timer t;
