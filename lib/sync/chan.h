@@ -46,10 +46,11 @@ enum { RT_CHAN_WAIT = -EAGAIN };	/* nothing can be done at once; the lock is sti
 
 static inline void rt_chan_copy(void *to, const void *from, size_t n)
 {
-	switch (n) {
-	case 8:
+	if (likely(n == 8)) {
 		memcpy(to, from, 8);
-		break;
+		return;
+	}
+	switch (n) {
 	case 4:
 		memcpy(to, from, 4);
 		break;
