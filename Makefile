@@ -17,6 +17,7 @@ export O V CC CFLAGS PREFIX
 # The demo boots 6.1 unless KVER says otherwise; check runs on both of Debian's kernels.
 DEMO_KVER := $(or $(KVER),6.1)
 CHECK_KVERS := $(or $(KVER),6.1 6.12)
+DEBUGKERNELS ?= 6.1-kasan 6.1-kcsan
 KMOD := $(MAKE) -f tools/dev/kmod.mk
 
 help:
@@ -33,6 +34,11 @@ help:
 	@echo '  make check-host  the tests that need no module'
 	@echo '  make check-vm    the tests with the module, in QEMU guests'
 	@echo '  make check-fuzz  the fuzzer of gmp.ko in each guest; T=300 seconds, SEED= repeats a run'
+	@echo '  make check-soak  10,000 attaches, 1,000 loads, 100 storms of kill -9: what stays behind?'
+	@echo '  make debugkernel kernels that find bugs, built outside the tree: $(DEBUGKERNELS)'
+	@echo '  make check-debugkernel  all tests with the module, the fuzzer and the soak test on these'
+	@echo '  make sparse      the module through sparse and W=1, for each kernel'
+	@echo '  make checkpatch  the module through checkpatch.pl and kernel-doc'
 	@echo '  make check-asan  check-tsan  check-valgrind   the tests of the library under these'
 	@echo '  make torture     random goroutines for T=60 seconds, SEED= repeats a run'
 	@echo '  make vm          a shell in a guest with gmp.ko loaded'
@@ -83,7 +89,22 @@ check-vm: tests kmods
 	@selftests/check.sh $(CHECK_KVERS)
 
 check-fuzz: tests kmods
-	@selftests/fuzz.sh "$(or $(T),300)" "$(SEED)" $(CHECK_KVERS)
+	@T=$(or $(T),300); selftests/alone.sh -t $$((T * 3 + 300)) -e T=$$T -e SEED=$(SEED) fuzz $(CHECK_KVERS)
+
+check-soak: tests kmods
+	@selftests/alone.sh -t 3600 -e GMP_SOAK=10 soak_test $(CHECK_KVERS)
+
+debugkernel:
+	@tools/dev/debugkernel.sh $(DEBUGKERNELS)
+
+check-debugkernel: tests
+	@T="$(T)" SEED="$(SEED)" selftests/debugkernel.sh $(DEBUGKERNELS)
+
+sparse:
+	@tools/dev/sparse.sh $(CHECK_KVERS)
+
+checkpatch:
+	@tools/dev/checkpatch.sh
 
 check-asan check-tsan check-valgrind:
 	@selftests/san/san.sh $(@:check-%=%)
@@ -97,7 +118,7 @@ demo: lib tools
 	@tools/demo/demo.sh $(DEMO_KVER)
 
 vm: kmod tools
-	@selftests/vm/run.sh -k "$$(tools/dev/kver.sh $(KVER))" -i -- \
+	@selftests/vm/run.sh -k "$(if $(findstring /,$(KVER)),$(KVER),$$(tools/dev/kver.sh $(KVER)))" -i -- \
 		sh -c 'insmod $$O/kmod-$$(uname -r)/gmp.ko; PATH=$$O/tools:$$PATH bash; :'
 
 # ends by itself within ten minutes
@@ -135,6 +156,6 @@ clean:
 # a line a group, so that branches that add targets do not meet
 .PHONY: help all lib kmod kmods bpf tools tests deps demo vm bench torture coverage style tags clean
 .PHONY: check check-host check-vm
-.PHONY: check-fuzz
+.PHONY: check-fuzz check-soak debugkernel check-debugkernel sparse checkpatch
 .PHONY: check-asan check-tsan check-valgrind
 .PHONY: install uninstall install-kmod uninstall-kmod

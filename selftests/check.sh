@@ -4,7 +4,9 @@
 # usage: check.sh [host] [KVER...]
 #   host  the tests that need no module, here
 #   KVER  the tests with the module, in a guest with that kernel; several guests run at the
-#         same time, after the host's tests, which look at times and want the machine to themselves
+#         same time, after the host's tests, which look at times and want the machine to themselves.
+#         The folder of a kernel that finds bugs (tools/dev/debugkernel.sh) is a KVER, too: its
+#         time limits are ten times as long, and it is asked whether its checks were on all the time
 #
 # The last line is the total of all runs: "N passed, N failed, N skipped".
 # What is left to read is in build/selftests/: host.log, KVER.log, log/, guest-KVER/.
@@ -34,19 +36,26 @@ show()
 # The time limits allow for emulation; that of the whole is for a guest that hangs.
 run_guest()
 {
-	local kver=$1 results=$dir/guest-$1
+	local kver=$1 label=${1##*/} results limit=600 mem=1024 times=1 before='' after=''
+	results=$dir/guest-$label
+	case $kver in
+	*/*)	limit=6000 mem=2048 times=10
+		before=$here/vm/debug-begin.sh after=$here/vm/debug-end.sh ;;
+	esac
 	rm -rf "$results"
 	# pdeathsig: it ends, with its guest, when this shell is told to end
-	# shellcheck disable=SC2086 # a list
-	setpriv --pdeathsig TERM "$here/vm/run.sh" -k "$kver" -t 600 -r "$results" -- \
-		"$here/run.sh" -t 120 -l "$kver" "$here/vm/load.sh" $tests "$here/vm/unload.sh" 2>&1
+	# shellcheck disable=SC2086 # lists
+	setpriv --pdeathsig TERM "$here/vm/run.sh" -k "$kver" -t $limit -m $mem -r "$results" -- \
+		"$here/run.sh" -t 120 -x $times -l "$label" \
+		$before "$here/vm/load.sh" $tests "$here/vm/unload.sh" $after 2>&1
 }
 
 # Each test is answered for by run.sh; this is for what the kernel said before and after them.
 # A run that has failed for that reason, or did not finish, counts once.
 check_console()
 {
-	local kver=$1 console=$dir/guest-$1/console.log trouble
+	local kver=${1##*/} console trouble
+	console=$dir/guest-$kver/console.log
 	rm -f "$dir/$kver-console.log"
 	if ! trouble=$("$here/vm/klog.sh" "$console") &&
 		grep -q 'passed,.*failed,.*skipped$' "$dir/$kver.log" &&
@@ -82,8 +91,8 @@ fi
 
 [ $# -eq 0 ] || tests_of vm-list
 for kver; do
-	run_guest "$kver" | show "$dir/$kver.log" &
-	runs+=("$dir/$kver.log")
+	run_guest "$kver" | show "$dir/${kver##*/}.log" &
+	runs+=("$dir/${kver##*/}.log")
 done
 wait
 

@@ -1,13 +1,14 @@
 #!/bin/bash
 # Run TAP test programs, each with a time limit, and count.
 #
-# usage: run.sh [-t SECONDS] [-l LABEL] [-d LOG_DIR] TEST...
+# usage: run.sh [-t SECONDS] [-x TIMES] [-l LABEL] [-d LOG_DIR] TEST...
 #        run.sh -m FILE...
 #
 #   TEST  an executable that prints TAP ("1..N", "ok 1 - name", "not ok 2 - name", "ok 3 # SKIP
 #         why", "1..0 # SKIP why") and ends with 0 passed, 1 failed, 4 or 77 skipped
 #   -t    the time limit of a test (60 s); a line "NAME SECONDS" in selftests/timeouts or a file
 #         TEST.timeout with a number in it says otherwise for one test
+#   -x    all time limits times this: for a debug kernel
 #   -l    a name for this run, to tell the host's lines from a guest's
 #   -d    where each test's whole output is kept: build/selftests/log, in a guest /results/log
 #   -m    instead of running tests: add up runs whose output is in FILE..., show what failed and
@@ -24,7 +25,7 @@ set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
 out=${O:-${here%/*}/build}
-default_limit=60 label='' logs='' merge=''
+default_limit=60 times=1 label='' logs='' merge=''
 passed=0 failed=0 skipped=0
 skips=() failures=()
 # Every process of a test inherits this, however it detaches itself; so it can be found.
@@ -56,7 +57,7 @@ limit_of()
 	elif [ -r "$here/timeouts" ]; then
 		limit=$(awk -v n="$2" '$1 == n { print $2 }' "$here/timeouts")
 	fi
-	echo "${limit:-$default_limit}"
+	echo $((${limit:-$default_limit} * times))
 }
 
 # The processes that carry this test's mark, whatever session they are in. Zombies have no
@@ -334,9 +335,10 @@ interrupted()
 }
 
 running='' runs=0
-while getopts t:l:d:mh opt; do
+while getopts t:x:l:d:mh opt; do
 	case $opt in
 	t) default_limit=$OPTARG ;;
+	x) times=$OPTARG ;;
 	l) label=$OPTARG/ ;;
 	d) logs=$OPTARG ;;
 	m) merge=1 ;;

@@ -1,9 +1,10 @@
 #!/bin/bash
-# Run a command in a QEMU guest that boots one of Debian's kernels on the host's own files.
+# Run a command in a QEMU guest that boots one of Debian's kernels, or one of ours, on the host's own files.
 #
 # usage: run.sh [-k KVER] [-s CPUS] [-m MB] [-t SECONDS] [-r RESULTS_DIR] [-a KERNEL_ARGS] [-i] [--] COMMAND...
 #
-#   -k  kernel: 6.1, 6.12 or a full version; the newest installed one when not given
+#   -k  kernel: 6.1, 6.12 or a full version; the newest installed one when not given. With a slash in
+#       it: a folder that a kernel was built in, all that a guest needs built in (make debugkernel)
 #   -s  CPUs (2)     -m  memory in MB (1024)     -t  time limit in seconds (600; with -i: none)
 #   -r  a host folder that is /results in the guest, writable; console.log (the kernel's) and
 #       output.log (the command's) are left there too. Not given: kept only when something failed
@@ -110,12 +111,18 @@ root_modules()
 # build_initramfs VERSION FILE: busybox, the modules unpacked, guest-init.sh as /init
 build_initramfs()
 {
-	local ver=$1 file=$2 tree mod name
+	local ver=$1 file=$2 tree mods mod name
 	tree=$(mktemp -d "$out/vm/initramfs.XXXXXX") || return
 	mkdir -p "$tree/bin" "$tree/dev" "$tree/modules" &&
 		cp "$(command -v busybox)" "$tree/bin/busybox" &&
-		install -m 755 "$vm/guest-init.sh" "$tree/init" || return
-	for mod in $(root_modules "$ver"); do
+		install -m 755 "$vm/guest-init.sh" "$tree/init" &&
+		: >"$tree/modules/order" || return
+	mods=''
+	if [ -z "$built_in" ]; then
+		mods=$(root_modules "$ver")
+		[ -n "$mods" ] || return
+	fi
+	for mod in $mods; do
 		name=${mod##*/}
 		name=${name%.ko*}.ko
 		case $mod in
@@ -125,7 +132,6 @@ build_initramfs()
 		esac >"$tree/modules/$name" || return
 		echo "$name" >>"$tree/modules/order"
 	done
-	[ -s "$tree/modules/order" ] || return
 	(cd "$tree" && find . | cpio --quiet -o -H newc -R 0:0) >"$tree.cpio" &&
 		mv "$tree.cpio" "$file" || return	# not written in place: a guest may be reading it
 	rm -rf "$tree"
@@ -146,9 +152,13 @@ newer()
 # image: unpacking here, once, spares each guest 1 to 4 s of doing that in emulation.
 prepare_kernel()
 {
-	local image dir
+	local image dir built_in=''
+	case $kver in
+	*/*)	built_in=1
+		image=$kver/arch/x86/boot/bzImage ;;
+	esac
 	kver=$("$top/tools/dev/kver.sh" -i "$kver") || exit 2
-	image=/boot/vmlinuz-$kver
+	image=${image:-/boot/vmlinuz-$kver}
 	dir=$out/vm/$kver
 	kernel=$dir/vmlinux
 	initramfs=$dir/initramfs.cpio

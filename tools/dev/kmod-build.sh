@@ -1,14 +1,14 @@
 #!/bin/bash
-# usage: kmod-build.sh VERSION FARM BTF SOURCE...
-# Run kbuild for kernel VERSION in FARM, a folder of links to kmod/SOURCE..., then see to it
-# that gmp.ko has BTF. BTF is where to keep the kernel's own BTF when it has to be extracted.
+# usage: kmod-build.sh VERSION KDIR FARM BTF SOURCE...
+# Run kbuild for kernel VERSION, whose build folder is KDIR, in FARM, a folder of links to
+# kmod/SOURCE..., then see to it that gmp.ko has BTF. BTF is where to keep the kernel's own BTF
+# when it has to be extracted.
 set -euo pipefail
 
-ver=$1 farm=$2 btf=$3
-shift 3
+ver=$1 kdir=$2 farm=$3 btf=$4
+shift 4
 dev=$(cd "$(dirname "$0")" && pwd)
 kmod=${dev%/tools/dev}/kmod
-kdir=/lib/modules/$ver/build
 
 say()
 {
@@ -31,7 +31,7 @@ make_farm()
 run_kbuild()
 {
 	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u O -u CC -u CFLAGS -u LDFLAGS \
-		make --no-print-directory -C "$kdir" M="$farm" V="${V:-0}" W="${W:-}" -j"$(nproc)" modules \
+		make --no-print-directory -C "$kdir" M="$farm" V="${V:-0}" W="${W:-}" C="${C:-}" -j"$(nproc)" modules \
 		2> >(grep -v '^Skipping BTF generation' >&2)
 }
 

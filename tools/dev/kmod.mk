@@ -11,7 +11,7 @@ ifeq ($(VER),)
 $(error no kernel to build the module for)
 endif
 
-KDIR := /lib/modules/$(VER)/build
+KDIR := $(if $(findstring /,$(KVER)),$(KVER),/lib/modules/$(VER)/build)
 FARM := $(abspath $(O))/kmod-$(VER)
 SRCS := $(patsubst $(TOP)/kmod/%,%,$(shell find $(TOP)/kmod -name '*.[chS]' -o -name Kbuild))
 BTF  := $(abspath $(O))/btf/$(VER).btf
@@ -29,7 +29,7 @@ $(FARM)/.built: $(addprefix $(TOP)/kmod/,$(SRCS)) $(sort $(dir $(addprefix $(TOP
 		$(KDIR)/Module.symvers $(TOP)/tools/dev/kmod.mk $(TOP)/tools/dev/kmod-build.sh \
 		$(FARM)/.flags $(if $(wildcard $(FARM)/gmp.ko),,FORCE)
 	@mkdir -p $(FARM) && start=$$(mktemp $(FARM)/.started.XXXXXX) && \
-		if $(TOP)/tools/dev/kmod-build.sh $(VER) $(FARM) $(BTF) $(SRCS); then \
+		if $(TOP)/tools/dev/kmod-build.sh $(VER) $(KDIR) $(FARM) $(BTF) $(SRCS); then \
 			mv $$start $@; \
 		else \
 			rm -f $$start; exit 1; \

@@ -1,7 +1,8 @@
 #!/bin/sh
 # usage: kver.sh [-i] [KVER]
 # Print the full version (as `uname -r` says it) of the kernel that KVER names: "6.1" is the
-# newest installed 6.1, a full version is itself, nothing is the newest of all.
+# newest installed 6.1, a full version is itself, nothing is the newest of all, and anything with a
+# slash in it is a folder that a kernel was built in (tools/dev/debugkernel.sh).
 # Without -i its headers must be installed, with -i its image (for the guest).
 set -eu
 
@@ -35,6 +36,11 @@ newest()
 }
 
 case $want in
+*/*)	if ! cat "$want/include/config/kernel.release" 2>/dev/null; then
+		echo "kver: no kernel was built in $want" >&2
+		exit 1
+	fi
+	exit 0 ;;
 '')	ver=$(newest) ;;
 *.*.*)	ver=$(installed | grep -Fx -e "$want" || true) ;;
 *)	ver=$(installed | grep -v -e '-rt-' -e '-cloud-' |
