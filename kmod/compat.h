@@ -7,6 +7,7 @@
 #ifndef GMP_COMPAT_H
 #define GMP_COMPAT_H
 
+#include <linux/hrtimer.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/sched/coredump.h>
@@ -62,6 +63,18 @@ static inline void gmp_vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set, 
 static inline bool gmp_mm_is_dumpable(struct mm_struct *mm)
 {
 	return get_dumpable(mm) == SUID_DUMP_USER;
+}
+
+/* 6.13: hrtimer_setup() took the place of hrtimer_init() and an assignment. */
+static inline void gmp_hrtimer_setup(struct hrtimer *t, enum hrtimer_restart (*fn)(struct hrtimer *),
+				     clockid_t clock, enum hrtimer_mode mode)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+	hrtimer_setup(t, fn, clock, mode);
+#else
+	hrtimer_init(t, clock, mode);
+	t->function = fn;
+#endif
 }
 
 #endif /* GMP_COMPAT_H */

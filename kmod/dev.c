@@ -107,10 +107,55 @@ static int m_unregister(struct gmp_file *f)
 	return grp ? gmp_worker_unregister(grp) : -ENOTCONN;
 }
 
+static int handoff(struct gmp_file *f, void __user *arg)
+{
+	struct gmp_group *grp = file_group(f);
+	struct gmp_handoff how;
+
+	if (copy_from_user(&how, arg, sizeof(how)))
+		return -EFAULT;
+	if (how.size != sizeof(how) || how.flags)
+		return -EINVAL;
+	return grp ? gmp_handoff_set(grp, &how) : -ENOTCONN;
+}
+
+static int standby(struct gmp_file *f, void __user *arg)
+{
+	struct gmp_group *grp = file_group(f);
+	struct gmp_standby s;
+	int ret;
+
+	if (copy_from_user(&s, arg, sizeof(s)))
+		return -EFAULT;
+	if (s.size != sizeof(s) || s.flags || s.reserved)
+		return -EINVAL;
+	if (!grp)
+		return -ENOTCONN;
+	ret = gmp_handoff_wait(grp, s.timeout_ns, &s.p);
+	if (!ret && copy_to_user(arg, &s, sizeof(s)))
+		return -EFAULT;
+	return ret;
+}
+
+static int kick(struct gmp_file *f, unsigned long slot)
+{
+	struct gmp_group *grp = file_group(f);
+
+	return grp ? gmp_handoff_kick(grp, slot) : -ENOTCONN;
+}
+
+static int preempt(struct gmp_file *f, unsigned long slot)
+{
+	struct gmp_group *grp = file_group(f);
+
+	return grp ? gmp_handoff_preempt(grp, slot) : -ENOTCONN;
+}
+
 /* The number of a command we know, but with an argument of another size: short or oversized. */
 static bool is_resized(unsigned int cmd)
 {
-	static const unsigned int sized[] = { GMP_IOC_ATTACH, GMP_IOC_M_REGISTER };
+	static const unsigned int sized[] = { GMP_IOC_ATTACH, GMP_IOC_M_REGISTER,
+					      GMP_IOC_HANDOFF, GMP_IOC_STANDBY };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(sized); i++)
@@ -121,7 +166,9 @@ static bool is_resized(unsigned int cmd)
 
 static bool is_known(unsigned int cmd)
 {
-	return cmd == GMP_IOC_ATTACH || cmd == GMP_IOC_M_REGISTER || cmd == GMP_IOC_M_UNREGISTER;
+	return cmd == GMP_IOC_ATTACH || cmd == GMP_IOC_M_REGISTER ||
+	       cmd == GMP_IOC_M_UNREGISTER || cmd == GMP_IOC_HANDOFF || cmd == GMP_IOC_STANDBY ||
+	       cmd == GMP_IOC_KICK || cmd == GMP_IOC_PREEMPT;
 }
 
 static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
@@ -140,6 +187,14 @@ static long dev_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return attach(f, (void __user *)arg);
 	case GMP_IOC_M_REGISTER:
 		return m_register(f, (void __user *)arg);
+	case GMP_IOC_HANDOFF:
+		return handoff(f, (void __user *)arg);
+	case GMP_IOC_STANDBY:
+		return standby(f, (void __user *)arg);
+	case GMP_IOC_KICK:
+		return kick(f, arg);
+	case GMP_IOC_PREEMPT:
+		return preempt(f, arg);
 	default:
 		return m_unregister(f);
 	}

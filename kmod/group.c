@@ -133,6 +133,9 @@ struct gmp_group *gmp_group_create(const struct gmp_attach *a)
 	mutex_init(&grp->lock);
 	xa_init_flags(&grp->workers, XA_FLAGS_ACCOUNT);
 	init_waitqueue_head(&grp->slot_free);
+	raw_spin_lock_init(&grp->standby_lock);
+	INIT_LIST_HEAD(&grp->standbys);
+	INIT_LIST_HEAD(&grp->unserved);
 	INIT_WORK(&grp->retire, retire_work);
 	init_completion(&grp->retired);
 	grp->nr_m = a->nr_m;

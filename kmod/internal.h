@@ -24,9 +24,10 @@
  *   key_lock (mutex)              static key of preempt notifiers           hooks.c
  *   grp->lock (mutex)             slots of a group, sums of Ms that went    worker.c, proc_status.c
  *   gmp_tasks_lock (raw spin)     hash of workers by task                   worker.c
+ *   grp->standby_lock (raw spin)  who waits for whose P; task wake-ups      handoff.c
  *
  * Nothing of this is taken by the scheduler's callbacks: sched_out runs under the run queue lock
- * and takes no lock at all. No lock is held across proc_remove(), which waits for readers, and a
+ * and takes no lock at all (standby_lock is held while tasks are woken: it comes before that one). No lock is held across proc_remove(), which waits for readers, and a
  * reader may be held up by its own page fault for as long as it likes. No reader takes a lock
  * shared with another user's process.
  */
@@ -35,6 +36,7 @@
 
 #include <linux/atomic.h>
 #include <linux/completion.h>
+#include <linux/hrtimer.h>
 #include <linux/irq_work.h>
 #include <linux/list.h>
 #include <linux/mm_types.h>
@@ -44,6 +46,9 @@
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/sched.h>
+#include <linux/signal_types.h>
+#include <linux/spinlock_types.h>
+#include <linux/task_work.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -229,6 +234,11 @@ void gmp_totals_read(struct gmp_sums *sum);
  * @gone_switches: @lock; the same of gmp_m_user.switches
  * @gone_tally: @lock; the same by cause and by length
  * @slot_free: woken whenever a slot becomes free
+ * @handoff: set once, with release, after @how (KA-3)
+ * @how: constant once @handoff is set; as the process said
+ * @standby_lock: guards what follows, and the same of the workers
+ * @standbys: workers that wait for a P, by ->standby; the latest first
+ * @unserved: workers whose P was worth taking when nobody was there to, by ->unserved
  */
 struct gmp_group {
 	refcount_t		refs;
@@ -262,6 +272,12 @@ struct gmp_group {
 	u64			gone_switches;
 	struct gmp_tally	gone_tally;
 	wait_queue_head_t	slot_free;
+
+	bool			handoff;
+	struct gmp_handoff	how;
+	raw_spinlock_t		standby_lock;
+	struct list_head	standbys;
+	struct list_head	unserved;
 };
 
 extern atomic_long_t gmp_nr_groups;
@@ -333,6 +349,23 @@ enum gmp_worker_state {
  * @slot: constant
  * @m_id: constant; number the process gave
  * @attached_ns: constant; tells this worker's use of the slot from another one's
+ * @p_word: task, in sched_out and sched_in; its P's word as its block left it, 0 = no such block.
+ *          Read by @wake and @delay
+ * @p_at: task, in sched_out; where that word lies. Read likewise
+ * @p_nr: task, in sched_out; number of that P. Read likewise
+ * @lost: task, in sched_in; its P was taken, and it may not know yet
+ * @back_queued: task; @back is in its list, with a reference on worker and module
+ * @preempt_queued: atomic; the same of @preempt, or about to be
+ * @base_mask: constant; its signal mask when it was registered
+ * @back: task_work from sched_in: before it returns to user mode without a P
+ * @preempt: task_work from anybody of its process
+ * @wake: irq_work from sched_out: its P is worth taking
+ * @delay: the same, later
+ * @standby: grp->standby_lock; in grp->standbys while it waits for a P
+ * @unserved: grp->standby_lock; in grp->unserved
+ * @event_p: grp->standby_lock; P it is to look at, -1 none
+ * @kicked: grp->standby_lock; it is to return from its wait
+ * @waits: grp->standby_lock; it is in GMP_IOC_STANDBY
  * @state: enum gmp_worker_state; changed by the task, then by its reaper, see the drawing
  * @died: irq_work from sched_out
  * @reap: work item
@@ -359,6 +392,23 @@ struct gmp_worker {
 	u32			m_id;
 	u64			attached_ns;
 
+	u64			p_word;
+	u64			*p_at;
+	u32			p_nr;
+	bool			lost;
+	bool			back_queued;
+	atomic_t		preempt_queued;
+	sigset_t		base_mask;
+	struct callback_head	back;
+	struct callback_head	preempt;
+	struct irq_work		wake;
+	struct hrtimer		delay;
+	struct list_head	standby;
+	struct list_head	unserved;
+	s32			event_p;
+	bool			kicked;
+	bool			waits;
+
 	enum gmp_worker_state	state;
 	struct irq_work		died;
 	struct work_struct	reap;
@@ -372,11 +422,24 @@ extern atomic_long_t gmp_nr_registered;
 
 int gmp_worker_register(struct gmp_group *grp, const struct gmp_m_register *r);
 int gmp_worker_unregister(struct gmp_group *grp);
+struct gmp_worker *gmp_worker_current(void);
 void gmp_worker_execed(void);
 struct gmp_worker *gmp_worker_find(struct gmp_group *grp, unsigned long *slot);
 void gmp_worker_put(struct gmp_worker *w);
 int gmp_worker_init(void);
 void gmp_worker_exit(void);
+
+/* ---- handoff.c ---------------------------------------------------------------------------- */
+
+void gmp_handoff_open(struct gmp_worker *w);
+void gmp_handoff_close(struct gmp_worker *w);
+void gmp_handoff_out(struct gmp_worker *w, enum gmp_why why);
+void gmp_handoff_in(struct gmp_worker *w);
+int gmp_handoff_set(struct gmp_group *grp, const struct gmp_handoff *how);
+int gmp_handoff_wait(struct gmp_group *grp, s64 timeout_ns, u32 *p);
+int gmp_handoff_kick(struct gmp_group *grp, unsigned long slot);
+int gmp_handoff_preempt(struct gmp_group *grp, unsigned long slot);
+void gmp_handoff_exit(void);
 
 /* ---- hooks.c ------------------------------------------------------------------------------ */
 

@@ -10,9 +10,10 @@
  *   2. the exec probe goes, and whoever is in it has left
  *   3. work items that retire groups end
  *   4. work items that reap workers end
- *   5. the static key of preempt notifiers goes off
- *   6. /proc/gmp goes, and whoever is in an open or release there has left
- *   7. a grace period, for look-ups under RCU
+ *   5. who was in the last instructions of a task's way back to user mode has left
+ *   6. the static key of preempt notifiers goes off
+ *   7. /proc/gmp goes, and whoever is in an open or release there has left
+ *   8. a grace period, for look-ups under RCU
  */
 #include <linux/init.h>
 #include <linux/module.h>
@@ -60,6 +61,7 @@ static void __exit gmp_exit(void)
 	gmp_hooks_exit();
 	gmp_group_exit();
 	gmp_worker_exit();
+	gmp_handoff_exit();
 	gmp_notifiers_exit();
 	gmp_proc_exit();
 	synchronize_rcu();

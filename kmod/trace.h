@@ -64,6 +64,111 @@ TRACE_EVENT(gmp_carrier,
 		  __entry->oncpu_ns)
 );
 
+/**
+ * gmp_block - an M went to sleep, and its P may be taken
+ * @m: number of the M
+ * @p: number of the P
+ * @goid: the goroutine it carries; written by user space
+ */
+TRACE_EVENT(gmp_block,
+
+	TP_PROTO(u32 m, u32 p, u64 goid),
+
+	TP_ARGS(m, p, goid),
+
+	TP_STRUCT__entry(
+		__field(u32,	m)
+		__field(u32,	p)
+		__field(u64,	goid)
+	),
+
+	TP_fast_assign(
+		__entry->m = m;
+		__entry->p = p;
+		__entry->goid = goid;
+	),
+
+	TP_printk("m=%u p=%u goid=%llu", __entry->m, __entry->p, __entry->goid)
+);
+
+/**
+ * gmp_handoff - a standby M is woken to take the P of an M that sleeps
+ * @m: number of the M that sleeps
+ * @to: number of the standby M
+ * @p: number of the P
+ */
+TRACE_EVENT(gmp_handoff,
+
+	TP_PROTO(u32 m, u32 to, u32 p),
+
+	TP_ARGS(m, to, p),
+
+	TP_STRUCT__entry(
+		__field(u32,	m)
+		__field(u32,	to)
+		__field(u32,	p)
+	),
+
+	TP_fast_assign(
+		__entry->m = m;
+		__entry->to = to;
+		__entry->p = p;
+	),
+
+	TP_printk("m=%u to=%u p=%u", __entry->m, __entry->to, __entry->p)
+);
+
+/**
+ * gmp_preempt - the runtime wants an M to come to a scheduling point
+ * @m: number of the M
+ * @goid: the goroutine it carries; written by user space
+ */
+TRACE_EVENT(gmp_preempt,
+
+	TP_PROTO(u32 m, u64 goid),
+
+	TP_ARGS(m, goid),
+
+	TP_STRUCT__entry(
+		__field(u32,	m)
+		__field(u64,	goid)
+	),
+
+	TP_fast_assign(
+		__entry->m = m;
+		__entry->goid = goid;
+	),
+
+	TP_printk("m=%u goid=%llu", __entry->m, __entry->goid)
+);
+
+/**
+ * gmp_return - an M that went to sleep is on a CPU again
+ * @m: number of the M
+ * @p: number of the P it had
+ * @lost: 1: somebody took it meanwhile
+ */
+TRACE_EVENT(gmp_return,
+
+	TP_PROTO(u32 m, u32 p, u32 lost),
+
+	TP_ARGS(m, p, lost),
+
+	TP_STRUCT__entry(
+		__field(u32,	m)
+		__field(u32,	p)
+		__field(u32,	lost)
+	),
+
+	TP_fast_assign(
+		__entry->m = m;
+		__entry->p = p;
+		__entry->lost = lost;
+	),
+
+	TP_printk("m=%u p=%u lost=%u", __entry->m, __entry->p, __entry->lost)
+);
+
 #endif /* GMP_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

@@ -7,7 +7,7 @@
  *             holds at most one worker; a worker in a slot has its two pages. States: drawing in
  *             internal.h.
  * Locks:      grp->lock for slots; gmp_tasks_lock for changes of the hash, RCU for look-ups.
- * Not here:   what a switch counts (account.c).
+ * Not here:   what a switch counts (account.c); what it does to a P (handoff.c).
  *
  * A notifier can be put in and taken out only by its own task, with preemption off, and not from
  * within a callback. Nobody but the task ever unbinds it; all others wait for its last switch.
@@ -81,8 +81,11 @@ static void sched_out(struct preempt_notifier *pn, struct task_struct *next)
 	struct gmp_worker *w = container_of(pn, struct gmp_worker, notifier);
 	enum gmp_why why = why_out(current);
 
-	if (likely(!gmp_group_is_dead(w->grp)))
+	if (likely(!gmp_group_is_dead(w->grp))) {
 		gmp_account_out(w, why);
+		if (READ_ONCE(w->grp->handoff))
+			gmp_handoff_out(w, why);
+	}
 	if (unlikely(why == GMP_WHY_DEAD)) {
 		/* Runs on this CPU once interrupts are on: the switch is done by then. */
 		set_state(w, GMP_W_DEAD);
@@ -94,8 +97,11 @@ static void sched_in(struct preempt_notifier *pn, int cpu)
 {
 	struct gmp_worker *w = container_of(pn, struct gmp_worker, notifier);
 
-	if (likely(!gmp_group_is_dead(w->grp)))
-		gmp_account_in(w, cpu);
+	if (unlikely(gmp_group_is_dead(w->grp)))
+		return;
+	gmp_account_in(w, cpu);
+	if (w->p_word || unlikely(w->lost))
+		gmp_handoff_in(w);
 }
 
 static struct preempt_ops worker_ops = {
@@ -123,8 +129,13 @@ static void hash_del_worker(struct gmp_worker *w)
 	raw_spin_unlock_irqrestore(&gmp_tasks_lock, flags);
 }
 
-/* The calling task's own worker. It stays: only the task itself can unbind it. */
-static struct gmp_worker *current_worker(void)
+/**
+ * gmp_worker_current() - the calling task's own worker
+ *
+ * Context: any. It stays: only the task itself can unbind it.
+ * Return: the worker, without a reference, or NULL.
+ */
+struct gmp_worker *gmp_worker_current(void)
 {
 	struct gmp_worker *w, *found = NULL;
 
@@ -201,6 +212,7 @@ static void worker_reap(struct gmp_worker *w)
 	struct gmp_group *grp = w->grp;
 
 	irq_work_sync(&w->died);
+	gmp_handoff_close(w);
 	mutex_lock(&grp->lock);
 	gmp_account_close(w);
 	set_state(w, GMP_W_GONE);
@@ -250,7 +262,7 @@ static void worker_unbind(struct gmp_worker *w)
  */
 void gmp_worker_execed(void)
 {
-	struct gmp_worker *w = current_worker();
+	struct gmp_worker *w = gmp_worker_current();
 
 	if (!w)
 		return;
@@ -267,7 +279,7 @@ void gmp_worker_execed(void)
  */
 int gmp_worker_unregister(struct gmp_group *grp)
 {
-	struct gmp_worker *w = current_worker();
+	struct gmp_worker *w = gmp_worker_current();
 
 	if (!w || w->grp != grp)
 		return -ENOENT;
@@ -302,6 +314,7 @@ static struct gmp_worker *worker_create(struct gmp_group *grp, const struct gmp_
 	preempt_notifier_init(&w->notifier, &worker_ops);
 	w->died = IRQ_WORK_INIT_HARD(died_irq);
 	INIT_WORK(&w->reap, reap_work);
+	gmp_handoff_open(w);
 	return w;
 }
 
@@ -375,7 +388,7 @@ static void worker_bind(struct gmp_worker *w)
 /* What the thread has from a group that is dead by now makes room. */
 static int drop_stale(struct gmp_group *grp)
 {
-	struct gmp_worker *w = current_worker();
+	struct gmp_worker *w = gmp_worker_current();
 
 	if (!w)
 		return 0;

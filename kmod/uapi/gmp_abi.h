@@ -304,7 +304,9 @@ struct gmp_m_user {
 	__s32	p;		/* u:w number of its P, -1 none */
 	__u32	crit;		/* u:w not 0: between taking and releasing what belongs to its P */
 	__u64	switches;	/* u:w goroutines switched to, ever */
-	__u64	reserved[4];
+	__u32	lost;		/* k:w 1: its P was taken while it was blocked; u:w 0: it knows */
+	__u32	reserved0;
+	__u64	reserved[3];
 };
 
 /*
@@ -318,9 +320,12 @@ struct gmp_m_user {
  *   IDLE          --acquire-->          RUNNING(m)       a scheduler that found work
  *   RUNNING(m)    --release-->          IDLE             the M itself
  *   RUNNING(m)    --enter syscall-->    SYSCALL(m, seq)  the M itself, gmp_syscall_begin()
- *   SYSCALL(m,s)  --return-->           RUNNING(m)       the M itself, gmp_syscall_end(): nothing lost
- *   SYSCALL(m,s)  --take-->             IDLE             sysmon, stop-the-world: the P moves on
- *   RUNNING, IDLE, SYSCALL --stop-->    GCSTOP           stop-the-world, or the M itself when asked
+ *   RUNNING(m)    --block-->            SYSCALL(m, seq)  the kernel, when m goes to sleep (GMP_IOC_HANDOFF)
+ *   SYSCALL(m,s)  --return-->           RUNNING(m)       who set it: gmp_syscall_end(), or the kernel
+ *                                                        when m is on a CPU again: nothing lost
+ *   SYSCALL(m,s)  --take-->             IDLE             a standby M, sysmon: the P moves on
+ *   SYSCALL(m,s)  --stop-->             GCSTOP           stop-the-world
+ *   RUNNING, IDLE --stop-->             GCSTOP           stop-the-world, or the M itself when asked
  */
 #define GMP_P_WORD(status, m_plus_1, seq) \
 	((__u64)(status) | ((__u64)(m_plus_1) << 8) | ((__u64)(seq) << 32))
@@ -329,9 +334,20 @@ struct gmp_m_user {
 #define GMP_P_WORD_SEQ(w)	((__u32)((w) >> 32))
 
 struct gmp_p_shared {
-	__u64	word;		/* u:w */
-	__u64	reserved[7];
+	__u64	word;		/* k:w u:w by compare and exchange only */
+	__u64	runq_head;	/* u:w address of a u32: where its run queue begins, or 0 */
+	__u64	runq_tail;	/* u:w address of a u32: where it ends; the same number: empty */
+	__u64	work[4];	/* u:w GMP_WORK() words of this P */
+	__u64	reserved;
 };
+
+/*
+ * Where the kernel finds out whether somebody would have use for a P: the user address of a counter or
+ * pointer that is not 0 when there is work. Read when an M blocks, without faulting; what cannot be
+ * read counts as work.
+ */
+#define GMP_WORK_U32		1ull	/* bit 0 of the address: the word has 32 bits, not 64 */
+#define GMP_WORK(addr, bits)	((__u64)(addr) | ((bits) == 32 ? GMP_WORK_U32 : 0))
 
 /* What a task did since it was registered. Read it under `seq`: odd or changed = read again. */
 struct gmp_m_kern {
@@ -351,7 +367,9 @@ struct gmp_m_kern {
 	__u64	last_out_ns;	/* k:w when it was last switched out */
 	__u32	last_cpu;	/* k:w CPU it last ran on */
 	__u32	last_why;	/* k:w enum gmp_why of its last switch out */
-	__u64	reserved[3];
+	__u64	p_blocked;	/* k:w times its P became takeable because it went to sleep */
+	__u64	p_woken;	/* k:w times a standby M was woken for that P */
+	__u64	p_lost;		/* k:w times it came back and the P was gone */
 };
 
 /*
@@ -401,6 +419,57 @@ struct gmp_m_register {
 /* No argument; unbinds the calling thread. Errors: ENOTCONN not attached; ENOENT it has no slot. */
 #define GMP_IOC_M_UNREGISTER	_IO(GMP_IOC_MAGIC, 0x03)
 
+/**
+ * struct gmp_handoff - argument of GMP_IOC_HANDOFF
+ * From now on an M that goes to sleep while it carries a goroutine makes its P takeable, unless
+ *   - its user mode instruction pointer lies in [@text_lo, @text_hi), the code of the runtime, or
+ *   - gmp_m_user.crit is not 0, or
+ *   - its signal mask is not that of its registration, or it runs on its alternate stack: then a
+ *     signal handler may have interrupted the runtime.
+ * An M that finds its P taken gets gmp_m_user.lost = 1 and, where that interrupts nothing, a SIGURG
+ * to itself on its way to user mode, if @handler is what handles SIGURG.
+ * Errors: EINVAL size, flags, text or delay; ENOTCONN not attached; EBUSY done before; EFAULT.
+ */
+struct gmp_handoff {
+	__u32	size;		/* u:w sizeof(struct gmp_handoff) */
+	__u32	flags;		/* u:w must be zero */
+	__u64	text_lo;	/* u:w the runtime's code */
+	__u64	text_hi;
+	__u64	handler;	/* u:w address of the handler of SIGURG, or 0: no signals */
+	__u64	cookie;		/* u:w its si_value; si_code is SI_QUEUE */
+	__s64	delay_ns;	/* u:w how long an M must sleep before a standby M is woken, at most 1 s; */
+				/*     -1: as the module's parameter handoff_delay_us says */
+	__u64	work[4];	/* u:w GMP_WORK() words of the process */
+};
+
+/**
+ * struct gmp_standby - argument of GMP_IOC_STANDBY
+ * The calling M, which is registered and has no P, sleeps until another one's P is worth taking.
+ * Returns 0 with @p set: that P was SYSCALL a moment ago, the caller tries to take it; 1: kicked.
+ * Errors: EINVAL size or flags; ENOENT the thread has no slot; EINTR; ETIMEDOUT; ENOTCONN; EFAULT.
+ */
+struct gmp_standby {
+	__u32	size;		/* u:w sizeof(struct gmp_standby) */
+	__u32	flags;		/* u:w must be zero */
+	__s64	timeout_ns;	/* u:w how long at most; < 0 without limit */
+	__u32	p;		/* k:w number of the P */
+	__u32	reserved;
+};
+
+#define GMP_IOC_HANDOFF		_IOW(GMP_IOC_MAGIC, 0x04, struct gmp_handoff)
+#define GMP_IOC_STANDBY		_IOWR(GMP_IOC_MAGIC, 0x05, struct gmp_standby)
+/*
+ * The argument is a slot: its M returns from GMP_IOC_STANDBY, now or the next time it calls it.
+ * Errors: ENOTCONN; ENOENT nobody has the slot.
+ */
+#define GMP_IOC_KICK		_IO(GMP_IOC_MAGIC, 0x06)
+/*
+ * The argument is a slot: its M gets the SIGURG of struct gmp_handoff on its way to user mode, at once
+ * when it is there. Unlike one sent with tgkill() it interrupts no system call: where it would, there
+ * is none. Errors: ENOTCONN; ENOENT nobody has the slot.
+ */
+#define GMP_IOC_PREEMPT		_IO(GMP_IOC_MAGIC, 0x07)
+
 /* ---- layout checks ------------------------------------------------------------------------ */
 
 #if defined(__cplusplus)
@@ -418,6 +487,8 @@ GMP_ABI_ASSERT(sizeof(struct gmp_p_shared) == 64);
 GMP_ABI_ASSERT(sizeof(struct gmp_m_kern) == 128);
 GMP_ABI_ASSERT(sizeof(struct gmp_attach) == 64);
 GMP_ABI_ASSERT(sizeof(struct gmp_m_register) == 16);
+GMP_ABI_ASSERT(sizeof(struct gmp_handoff) == 80);
+GMP_ABI_ASSERT(sizeof(struct gmp_standby) == 24);
 #undef GMP_ABI_ASSERT
 
 #endif /* GMP_ABI_H */
