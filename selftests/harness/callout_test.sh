@@ -1,0 +1,55 @@
+#!/bin/bash
+# What the runtime calls of other libraries is fenced in (lib/os/callout.c), or is on the list here, with the
+# reason why it needs no fence: gmp.ko must not let the P of an M go that sleeps in a call of the runtime.
+. "$(dirname "$0")/tap.sh"
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+out=${O:-$top/build}
+
+# Before the first and after the last goroutine, or the M's own thread before it is one.
+start='dl_iterate_phdr|sched_getaffinity|__sched_cpucount|getenv|sigaction|sigaltstack|pthread_sigmask|pthread_self|
+urcu_qsbr_(register|unregister)_thread|sigemptyset|sigaddset|sigfillset|sigprocmask|strtoul|strtol|strtok_r|strncpy|
+strerrordesc_np|prctl|sigdelset|pthread_sigqueue'
+# Only on g0, in sysmon or in threads that are no Ms; or the address alone is used.
+g0='clock_nanosleep|__isoc99_sscanf|strstr|urcu_qsbr_(gp|reader)|compat_futex_async|__errno_location|epoll_.*|eventfd'
+# The process ends, or all other threads are halted.
+dump='_Unwind_.*|__sigsetjmp|siglongjmp|_exit|abort|alarm|clone|fstat|getuid|kill|pause|process_vm_readv|strcpy|waitpid|
+unsetenv|dlopen|dlsym|dladdr|sigsuspend|raise'
+# Called with nothing of a P or a lock in hand.
+free_hand='inet_ntop|inet_pton|if_indextoname|if_nametoindex'
+# Not calls; or libgcc's arithmetic.
+none='_GLOBAL_OFFSET_TABLE_|__cpu_model|__divti3|__udivti3|__popcountdi2|__tls_get_addr|_ITM_.*|__cxa_.*|__gmon_start__|__start_.*|
+__stop_.*|__gcov.*|__asan.*|__tsan.*|__ubsan.*|__sanitizer.*|__stack_chk_fail'
+
+undefined()
+{
+	nm "$1" | sed -n 's/^ *[Uwv] \([^@]*\).*/\1/p' | sort -u
+}
+
+# What is neither fenced in nor on the list.
+strangers()
+{
+	local allowed
+	allowed=$(echo "$start|$g0|$dump|$free_hand|$none" | tr -d '\n ')
+	undefined "$out/lib/libgmprt.o.unfenced" | grep -vxE "$allowed|rt_out_.*"
+}
+
+nobody_else()
+{
+	local s
+	s=$(strangers)
+	[ -z "$s" ] || { echo "neither in lib/os/callout.syms nor on the list of this test: $s"; return 1; }
+}
+
+all_fenced()
+{
+	local s
+	for s in $(cat "$top/lib/os/callout.syms"); do
+		undefined "$out/lib/libgmprt.o.unfenced" | grep -qx "$s" && { echo "$s is called directly"; return 1; }
+	done
+	return 0
+}
+
+check 'no call of a library that nobody thought of' nobody_else
+check 'what is to be fenced in is' all_fenced
+done_testing
