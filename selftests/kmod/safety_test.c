@@ -142,6 +142,21 @@ static bool in_state(pid_t pid, const char *state)
 	return task_is(pid, pid, "state", state);
 }
 
+/* Each M: the second may still be on its way when the first has stopped. */
+static bool all_in_state(pid_t pid, const char *state)
+{
+	struct table t;
+	char path[64], word[64];
+	int m, n = 0;
+
+	proc_path(path, sizeof(path), pid, "tasks");
+	if (!table_read(&t, path) && t.rows == 2)
+		for (m = 0; m < 2; m++)
+			n += table_field(&t, m, "state", word, sizeof(word)) && !strcmp(word, state);
+	table_free(&t);
+	return n == 2;
+}
+
 /* ---- stops --------------------------------------------------------------------------------- */
 
 TEST_F(safety, sigstop)
@@ -151,7 +166,7 @@ TEST_F(safety, sigstop)
 	ASSERT_TRUE(start_worker(self));
 	for (i = 0; i < n; i++) {
 		ASSERT_EQ(0, kill(self->pid, SIGSTOP));
-		ASSERT_TRUE(WAIT_FOR(in_state(self->pid, "stopped")));
+		ASSERT_TRUE(WAIT_FOR(all_in_state(self->pid, "stopped")));
 		EXPECT_TRUE(stands_still(self->pid));
 		ASSERT_EQ(0, kill(self->pid, SIGCONT));
 		ASSERT_TRUE(runs(self->pid));
