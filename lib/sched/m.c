@@ -292,7 +292,11 @@ static bool odd_maker(void)
 {
 	struct rt_m *mp = rt_getm();
 
-	return mp ? mp->lockedg != NULL : rt_tls.mstate != GMP_M_SYSMON;
+	if (!rt_sysmon_runs())
+		return false;		/* an odd thread is better than none */
+	if (!mp)
+		return rt_tls.mstate != GMP_M_SYSMON;
+	return mp->lockedg || mp->end_thread;	/* the latter: its goroutine ended locked */
 }
 
 /* Leaves the making to sysmon. False: the run is over, nobody will. */

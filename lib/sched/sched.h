@@ -152,6 +152,7 @@ void rt_handoff(struct rt_p *pp);		/* an M for a P that has none, if there is us
 void rt_poller_until(uint64_t when);		/* somebody must wake at @when */
 int rt_sysmon_start(void);			/* 0 or -errno */
 void rt_sysmon_wake(void);
+bool rt_sysmon_runs(void);
 void rt_sysmon_call(void);	/* whatever it is doing: another round, now */
 /* What sysmon did since the program began; written by it alone. For tests. */
 extern struct rt_sysmon_count {

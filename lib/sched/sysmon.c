@@ -425,8 +425,14 @@ int rt_sysmon_start(void)
 	mon.told = 0;
 	rt_sched.sysmonwait = 0;
 	err = rt_m_clone(&mon.thread, sysmon, NULL);
-	mon.started = err == 0;
+	rt_store_rlx(&mon.started, err == 0);
 	return err;
+}
+
+/* Written before any M but m0 exists, and when `ending` is set. */
+bool rt_sysmon_runs(void)
+{
+	return rt_load_rlx(&mon.started);
 }
 
 /* Any thread; a wake-up too many is harmless. */
@@ -453,5 +459,5 @@ void rt_sysmon_stop(void)
 	rt_store_rel(&mon.stop, 1);
 	rt_sysmon_call();
 	pthread_join(mon.thread, NULL);
-	mon.started = false;
+	rt_store_rlx(&mon.started, false);
 }
