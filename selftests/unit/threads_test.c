@@ -106,11 +106,14 @@ static int limited(void *arg)
 	return 0;
 }
 
-/* All but one in calls, one that runs goroutine 1. */
+/*
+ * All but two in calls, one that runs goroutine 1, and m0, which is in nobody's call: it may not sleep
+ * yet, when it has just handed on a goroutine that wanted to make one there, and one more is made.
+ */
 TEST(as_many_as_allowed)
 {
 	setenv("GMP_MAXPROCS", "1", 1);
-	CHECK_EQ(gmp_run(limited, (void *)(THREADS - 1)), 0);
+	CHECK_EQ(gmp_run(limited, (void *)(THREADS - 2)), 0);
 }
 
 static void too_many(const char *text)
