@@ -144,7 +144,7 @@ static inline struct rt_g *rt_runnext_take(struct rt_p *pp)
 
 	if (!gp)
 		return NULL;
-	if (rt_sched.single) {
+	if (likely(rt_sched.single)) {
 		rt_store_rlx(&pp->runnext, NULL);
 		return gp;
 	}
@@ -161,7 +161,7 @@ static inline struct rt_g *rt_runq_pop(struct rt_p *pp)
 		if (rt_load_rlx(&pp->runqtail) == h)
 			return NULL;
 		gp = rt_load_rlx(&pp->runq[h % RT_RUNQ_LEN]);
-		if (rt_sched.single) {
+		if (likely(rt_sched.single)) {
 			rt_store_rlx(&pp->runqhead, h + 1);
 			return gp;
 		}

@@ -19,6 +19,7 @@
  */
 #include "sched/hot.h"
 
+#define CACHED_GS	16	/* so few are in the cache anyway */
 #define RUNNEXT_GRACE	64	/* pauses, some 3 us as Go's: a running P gets to its runnext itself */
 
 /* ---- global queue; sched.lock held ------------------------------------------------------------- */
@@ -90,7 +91,8 @@ struct rt_g *rt_yieldq_get(struct rt_p *pp)
 	rt_own_add(&pp->c.globq_batches, 1);
 	rt_own_add(&pp->c.globq_got, n);
 	for (uint64_t i = 1; i < n; i++, next = next->schedlink) {
-		rt_prefetch_g(next);
+		if (n > CACHED_GS)
+			rt_prefetch_g(next);
 		rt_store_rlx(&pp->runq[t++ % RT_RUNQ_LEN], next);
 	}
 	rt_store_rel(&pp->runqtail, t);			/* MO-4 */
