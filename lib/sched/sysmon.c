@@ -59,6 +59,11 @@ static bool timer_is_due(struct rt_p *pp, uint64_t now)
 	return when && when <= now;
 }
 
+static bool has_queued(struct rt_p *pp)
+{
+	return !rt_runq_empty(pp) || rt_load_rlx(&rt_sched.globq.n) || pp->yieldq.n;
+}
+
 /*
  * Long enough in the call, or wanted by others: as Go's retake(). @slice_over: the P has not scheduled
  * for 10 ms. Without that, a G that makes one short call after the other would never be met in the
@@ -70,12 +75,13 @@ static bool should_retake(struct rt_p *pp, uint64_t now, bool slice_over)
 
 	if (timer_is_due(pp, now))
 		return true;
-	if (!slice_over && pp->seen_syscalltick != tick) {
+	if (pp->seen_syscalltick != tick) {
 		pp->seen_syscalltick = tick;
 		pp->seen_syscallwhen = now;
-		return false;
+		/* Not for want of others who look for work: it would go forth and back each round. */
+		return slice_over && has_queued(pp);
 	}
-	return !rt_runq_empty(pp) || rt_load_rlx(&rt_sched.globq.n) || pp->yieldq.n ||
+	return has_queued(pp) ||
 	       rt_load_acq(&rt_sched.nmspinning) + rt_load_acq(&rt_sched.npidle) == 0 ||
 	       pp->seen_syscallwhen + RT_FORCE_PREEMPT_NS <= now;
 }
