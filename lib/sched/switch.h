@@ -51,26 +51,30 @@ static rt_always_inline void rt_switched(struct rt_g *self)
 
 static rt_always_inline void rt_carry_common(struct rt_m *mp, struct rt_g *gp)
 {
-	uint64_t switches = mp->tls->switches + 1;
+	struct gmp_tls *t = mp->tls;
+	struct gmp_m_user *u = mp->slot;
+	uint64_t switches = t->switches + 1;
 
 	rt_g_set_status(gp, GMP_G_RUNNABLE, GMP_G_RUNNING);
 	rt_store_rlx(&gp->m, mp);
 	rt_store_rlx(&gp->h.m_id, mp->id);
 	rt_store_rlx(&gp->h.runs, gp->h.runs + 1);
 	rt_store_rlx(&mp->curg, gp);
-	rt_store_rlx(&mp->tls->switches, switches);
-	rt_store_rlx(&mp->slot->switches, switches);	/* both began at 0 */
+	rt_store_rlx(&t->switches, switches);
+	rt_store_rlx(&u->switches, switches);	/* both began at 0 */
 }
 
 /* From another G: the M is RUNNING, its G was, and that stands there already. */
 static rt_always_inline void rt_carry_next(struct rt_m *mp, struct rt_g *gp)
 {
+	struct gmp_tls *t = mp->tls;
+	struct gmp_m_user *u = mp->slot;
 	uint64_t goid = gp->h.goid;
 
 	rt_carry_common(mp, gp);
-	rt_store_rlx(&mp->tls->g, (uintptr_t)gp);
-	rt_store_rlx(&mp->tls->goid, goid);
-	rt_store_rlx(&mp->slot->goid, goid);
+	rt_store_rlx(&t->g, (uintptr_t)gp);
+	rt_store_rlx(&t->goid, goid);
+	rt_store_rlx(&u->goid, goid);
 }
 
 /* From g0. */
