@@ -34,7 +34,7 @@ shift
 build()
 {
 	local args=(--no-print-directory -s "O=$O" CC=gcc "CFLAGS=$flags")
-	make -C "$top/lib" "${args[@]}" && make -C "$top/selftests" "${args[@]}" san
+	make -C "$top/lib" "${args[@]}" && make -C "$top/selftests" "${args[@]}" "SAN=$*" san
 }
 
 # set_options NAME: for a program, whose reports are to be told from another's
@@ -88,7 +88,7 @@ count_reports()
 
 rm -rf "$dir"
 mkdir -p "$dir/reports" "$dir/out" || exit 2
-build || exit 2
+build "$@" || exit 2
 [ $# -gt 0 ] || mapfile -t all < <(make --no-print-directory -s -C "$top/selftests" "O=$O" san-list)
 awk -v t="$tool" '$1 == t { sub("^[^ \t]+[ \t]+", ""); print }' "$here/skips" >"$dir/skips"
 export GMPTEST_SKIPS=$dir/skips SAN_TOOL=$tool GMPTEST_TIMEOUT=200
