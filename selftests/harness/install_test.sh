@@ -31,7 +31,8 @@ runs() { LD_LIBRARY_PATH=$dest$prefix/lib "$tmp/hello-$1" | grep -qx '1 + 4 + 9 
 
 check "make install" $make install
 for f in bin/gmp lib/libgmprt.a lib/libgmprt.so lib/libgmprt.so.0 lib/pkgconfig/gmprt.pc include/gmprt.h \
-	include/gmprt/proc.h include/gmprt/gmp_abi.h share/man/man8/gmp.8; do
+	include/gmprt/proc.h include/gmprt/gmp_abi.h share/man/man8/gmp.8 \
+	share/man/man3/gmp_go.3 share/man/man3/gmp_chan_try_recv.3 share/man/man4/gmp.4 share/man/man7/gmprt.7; do
 	check "installs $f" has "$f"
 done
 check "the program, with the shared library" build shared $(pc --cflags --libs)

@@ -59,5 +59,7 @@ found headers lib/include/gmprt/time.h 'what wants another header' append 'int g
 found symbols lib/include/gmprt/time.h 'a call that the map lacks' append 'int gmp_never(void);'
 found symbols lib/libgmprt.map 'a name that no header has' sed -i 's/\tgmp_now;/\tgmp_now;\n\tgmp_nowhere;/'
 found symbols lib/include/gmprt/time.h "a name of GNU MP's" append 'int gmp_printf(void);'
+found man lib/include/gmprt/time.h 'a call without a manual page' append 'int gmp_never(void);'
+found man Documentation/man/gmprt.7 'a page that is not there' append '.BR gmp_never (3)'
 found badinput lib/include/gmprt/time.h 'a call that no test gives bad input' append 'int gmp_never(void);'
 done_testing

@@ -200,7 +200,11 @@ void gmp_syscall_end(void);
  * Since: 0.1
  */
 int gmp_stop_world(const char *why);
-/* Return: 0; -EINVAL when this goroutine did not stop it. Since: 0.1 */
+/**
+ * gmp_start_world() - let the others go on
+ * Return: 0; -EINVAL when this goroutine did not stop them.
+ * Since: 0.1
+ */
 int gmp_start_world(void);
 
 /* For GMP_GO() only: @fn(copy of the @n bytes at @args) in a new goroutine. */
