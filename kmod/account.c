@@ -81,6 +81,8 @@ void gmp_account_open(struct gmp_worker *w)
 	k->oncpu_ns = w->base_oncpu;
 	k->runq_ns = w->base_runq;
 	k->last_cpu = raw_smp_processor_id();
+	if (w->grp->acct)
+		gmp_clock_open(k);
 	smp_wmb();	/* KA-1 */
 	WRITE_ONCE(k->seq, seq + 1);
 	preempt_enable();
@@ -190,6 +192,8 @@ void gmp_account_in(struct gmp_worker *w, int cpu)
 	if (k->last_why != GMP_WHY_PREEMPTED)
 		count_wakeup(w, waited);
 	gmp_tally_waited(&w->tally, waited);
+	if (w->grp->acct)
+		gmp_clock_anchor(k);
 	kern_end(k);
 	this_cpu_add(gmp_totals.runq_ns, waited);
 }
@@ -273,6 +277,32 @@ static u64 off_cpu_ns(const struct gmp_m_kern *k)
 	return k->last_out_ns && now > k->last_out_ns ? now - k->last_out_ns : 0;
 }
 
+/*
+ * What the M says of its own time, untrusted. What it has not charged to anyone yet is the stretch that
+ * goes on, and its goroutine's, or the scheduler's if it has none: it charges before it changes goid.
+ * A charge changes one of the two sums, so these need no sequence counter; but if it switches at this
+ * very moment, once more, a few times.
+ */
+static void sample_goroutines(const struct gmp_worker *w, struct gmp_sample *s)
+{
+	u64 base = READ_ONCE(w->u->acct_base), charged;
+	unsigned int tries = 0;
+
+	do {
+		s->goroutine_ns = READ_ONCE(w->u->goroutine_ns);
+		s->scheduler_ns = READ_ONCE(w->u->scheduler_ns);
+		smp_rmb();	/* KA-4: goid no older than the sums; pairs with rt_acct_switch() */
+		s->u.goid = READ_ONCE(w->u->goid);
+	} while ((READ_ONCE(w->u->goroutine_ns) != s->goroutine_ns ||
+		  READ_ONCE(w->u->scheduler_ns) != s->scheduler_ns) && ++tries < 4);
+	charged = base + s->goroutine_ns + s->scheduler_ns;
+	s->stretch_ns = base && s->k.oncpu_ns > charged ? s->k.oncpu_ns - charged : 0;
+	if (s->u.goid)
+		s->goroutine_ns += s->stretch_ns;
+	else
+		s->scheduler_ns += s->stretch_ns;
+}
+
 /**
  * gmp_account_read() - look at an M from outside
  * @w: worker the caller holds a reference on
@@ -289,7 +319,6 @@ bool gmp_account_read(struct gmp_worker *w, struct gmp_sample *s)
 	read_kern(w->k, &s->k);
 	if (!s->k.tid || s->k.attached_ns != w->attached_ns)
 		return false;
-	s->u.goid = READ_ONCE(w->u->goid);
 	s->u.gstatus = READ_ONCE(w->u->gstatus);
 	s->u.mstate = READ_ONCE(w->u->mstate);
 	s->u.p = READ_ONCE(w->u->p);
@@ -298,6 +327,7 @@ bool gmp_account_read(struct gmp_worker *w, struct gmp_sample *s)
 	s->k.runq_ns = task_runq(w->task);
 	s->state = task_state(w, &s->k);
 	s->state_ns = s->state == GMP_TASK_RUNNING ? 0 : off_cpu_ns(&s->k);
+	sample_goroutines(w, s);
 	sample_since(w, s);
 	return true;
 }
@@ -317,6 +347,8 @@ void gmp_account_close(struct gmp_worker *w)
 		return;
 	gmp_sums_add(&w->grp->gone, &s.since);
 	gmp_tally_add(&w->grp->gone_tally, &w->tally);
+	w->grp->gone_goroutine_ns += s.goroutine_ns;
+	w->grp->gone_scheduler_ns += s.scheduler_ns;
 	w->grp->gone_switches += s.u.switches;
 	if (!gmp_group_is_dead(w->grp))
 		this_cpu_add(gmp_totals.oncpu_ns, s.k.oncpu_ns - w->out_oncpu);

@@ -73,7 +73,7 @@ static int attach(struct gmp_file *f, void __user *arg)
 
 	if (copy_from_user(&a, arg, sizeof(a)))
 		return -EFAULT;
-	if (a.size != sizeof(a) || a.flags || a.reserved)
+	if (a.size != sizeof(a) || (a.flags & ~GMP_ATTACH_ACCT) || a.reserved)
 		return -EINVAL;
 	grp = gmp_group_create(&a);
 	if (IS_ERR(grp))

@@ -143,6 +143,7 @@ struct gmp_group *gmp_group_create(const struct gmp_attach *a)
 	grp->p_off = PAGE_ALIGN((u64)a->nr_m * sizeof(struct gmp_m_user));
 	grp->tls_off = a->tls_off;
 	grp->layout = a->layout;
+	grp->acct = a->flags & GMP_ATTACH_ACCT;
 	group_identify(grp);
 	if (group_regions(grp)) {
 		group_free(grp);

@@ -184,6 +184,9 @@ enum gmp_task_state {
  * @u: copy of its own words, untrusted
  * @since: what it did since registration
  * @state: enum gmp_task_state
+ * @stretch_ns: on a CPU since its own last switch between goroutines, as far as it accounts
+ * @goroutine_ns: CPU time of goroutines, as it says, and the stretch if it carries one
+ * @scheduler_ns: of the scheduler, likewise
  * @state_ns: for how long it has been off the CPU, 0 when it is on one
  */
 struct gmp_sample {
@@ -192,6 +195,9 @@ struct gmp_sample {
 	struct gmp_sums		since;
 	enum gmp_task_state	state;
 	u64			state_ns;
+	u64			stretch_ns;
+	u64			goroutine_ns;
+	u64			scheduler_ns;
 };
 
 void gmp_account_open(struct gmp_worker *w);
@@ -202,6 +208,12 @@ bool gmp_account_read(struct gmp_worker *w, struct gmp_sample *s);
 void gmp_account_tally(struct gmp_worker *w, struct gmp_tally *t);
 void gmp_sums_add(struct gmp_sums *to, const struct gmp_sums *what);
 void gmp_totals_read(struct gmp_sums *sum);
+
+/* ---- clock.c ------------------------------------------------------------------------------ */
+
+void gmp_clock_init(void);
+void gmp_clock_open(struct gmp_m_kern *k);
+void gmp_clock_anchor(struct gmp_m_kern *k);
 
 /* ---- group.c ------------------------------------------------------------------------------ */
 
@@ -219,6 +231,7 @@ void gmp_totals_read(struct gmp_sums *sum);
  * @tls_off: constant; as the process said, for readers
  * @layout: constant; likewise
  * @attached_ns: constant; CLOCK_MONOTONIC
+ * @acct: constant; it accounts by goroutine: its Ms have clocks
  * @user: region GMP_MMAP_USER
  * @kern: region GMP_MMAP_KERN
  * @mapped: atomic; mappings of the regions in @mm
@@ -232,6 +245,8 @@ void gmp_totals_read(struct gmp_sums *sum);
  * @nr_registered: @lock; registrations ever
  * @gone: @lock; sums of the workers that have gone
  * @gone_switches: @lock; the same of gmp_m_user.switches
+ * @gone_goroutine_ns: @lock; the same of gmp_sample.goroutine_ns
+ * @gone_scheduler_ns: @lock; the same of gmp_sample.scheduler_ns
  * @gone_tally: @lock; the same by cause and by length
  * @slot_free: woken whenever a slot becomes free
  * @handoff: set once, with release, after @how (KA-3)
@@ -254,6 +269,7 @@ struct gmp_group {
 	s64			tls_off;
 	u64			layout;
 	u64			attached_ns;
+	bool			acct;
 	struct gmp_region	user;
 	struct gmp_region	kern;
 
@@ -270,6 +286,8 @@ struct gmp_group {
 	u64			nr_registered;
 	struct gmp_sums		gone;
 	u64			gone_switches;
+	u64			gone_goroutine_ns;
+	u64			gone_scheduler_ns;
 	struct gmp_tally	gone_tally;
 	wait_queue_head_t	slot_free;
 
@@ -509,6 +527,6 @@ extern const struct proc_ops gmp_proc_sched_ops;
 extern const struct proc_ops gmp_proc_ps_ops;
 
 const char *gmp_gstatus_name(u32 status);
-pid_t gmp_proc_tid_of_m(struct gmp_group *grp, u32 m_id, const struct file *reader);
+struct gmp_worker *gmp_worker_of_m(struct gmp_group *grp, u32 m_id);
 
 #endif /* GMP_INTERNAL_H */

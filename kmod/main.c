@@ -26,6 +26,7 @@ static int __init gmp_init(void)
 {
 	int err;
 
+	gmp_clock_init();
 	err = gmp_proc_init();
 	if (err)
 		return err;

@@ -230,6 +230,24 @@ static bool is_carried(const struct gmp_g_head *g)
 	return g->status == GMP_G_RUNNING || g->status == GMP_G_SYSCALL;
 }
 
+/* The thread of its M, if that is registered; what it has run since it was switched to, if it runs. */
+static pid_t carrier_of(struct seq_file *m, const struct g_iter *it, const struct gmp_g_head *g,
+			u64 *stretch)
+{
+	struct gmp_worker *w = gmp_worker_of_m(it->grp, g->m_id);
+	struct gmp_sample s;
+	pid_t tid;
+
+	*stretch = 0;
+	if (!w)
+		return 0;
+	tid = gmp_proc_pid_nr(w->tid, m->file);
+	if (is_carried(g) && gmp_account_read(w, &s) && s.u.goid == g->goid)
+		*stretch = s.stretch_ns;
+	gmp_worker_put(w);
+	return tid;
+}
+
 /* Up to its end or the end of the page, so that a short one at the end of memory is read, too. */
 static void show_name(struct seq_file *m, const struct g_iter *it, u64 addr)
 {
@@ -253,7 +271,8 @@ static void show_g(struct seq_file *m, struct g_iter *it)
 {
 	const struct gmp_g_head *g = head_of(it, it->at);
 	const struct gmp_g_acct *acct = &it->acct[it->at - it->first];
-	pid_t tid = gmp_proc_tid_of_m(it->grp, g->m_id, m->file);
+	u64 stretch;
+	pid_t tid = carrier_of(m, it, g, &stretch);
 
 	if (!it->has_acct)
 		fetch_acct(it);
@@ -261,7 +280,7 @@ static void show_g(struct seq_file *m, struct g_iter *it)
 	show_wait(m, g);
 	seq_printf(m, " %16llu %5d %7d %8llu", is_carried(g) ? 0 : g->wait_since, (int)g->m_id, tid,
 		   g->runs);
-	seq_printf(m, " %14llu %14llu %14llu", g->cpu_ns, acct->blocked_ns,
+	seq_printf(m, " %14llu %14llu %14llu", g->cpu_ns + stretch, acct->blocked_ns,
 		   acct->runnable_ns);
 	seq_printf(m, " %8llu %#14llx %#14llx %7s", g->parent, g->start_pc, g->create_pc,
 		   g->flags & GMP_GF_SYSTEM ? "runtime" : "-");

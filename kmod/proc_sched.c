@@ -207,6 +207,18 @@ static void show_queue(struct seq_file *m, const struct p_iter *it)
 	seq_printf(m, " %6u %9llu\n", tail - head + (next != 0), tick);
 }
 
+static pid_t tid_of(struct seq_file *m, struct gmp_group *grp, u32 m_id)
+{
+	struct gmp_worker *w = gmp_worker_of_m(grp, m_id);
+	pid_t tid;
+
+	if (!w)
+		return 0;
+	tid = gmp_proc_pid_nr(w->tid, m->file);
+	gmp_worker_put(w);
+	return tid;
+}
+
 static int ps_show(struct seq_file *m, void *v)
 {
 	struct p_iter *it = m->private;
@@ -221,7 +233,7 @@ static int ps_show(struct seq_file *m, void *v)
 	word = p_word(it->grp, it->at);
 	owner = (s32)GMP_P_WORD_M(word) - 1;
 	seq_printf(m, "    %5u %8s %5d %7d %10u", it->at, pstatus_name(GMP_P_WORD_STATUS(word)),
-		   owner, gmp_proc_tid_of_m(it->grp, owner, m->file), GMP_P_WORD_SEQ(word));
+		   owner, tid_of(m, it->grp, owner), GMP_P_WORD_SEQ(word));
 	show_queue(m, it);
 	return 0;
 }

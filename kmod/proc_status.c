@@ -99,6 +99,8 @@ const struct proc_ops gmp_proc_stat_ops = {
 struct status_sums {
 	struct gmp_sums	ms;
 	u64		switches;
+	u64		goroutine_ns;
+	u64		scheduler_ns;
 	u32		nr_ms;
 	u64		nr_registered;
 	u32		nr_ps;
@@ -115,6 +117,8 @@ static int sum_ms(struct gmp_group *grp, struct status_sums *sum)
 		return -EINTR;
 	sum->ms = grp->gone;
 	sum->switches = grp->gone_switches;
+	sum->goroutine_ns = grp->gone_goroutine_ns;
+	sum->scheduler_ns = grp->gone_scheduler_ns;
 	sum->nr_ms = grp->nr_workers;
 	sum->nr_registered = grp->nr_registered;
 	xa_for_each(&grp->workers, slot, w) {
@@ -122,6 +126,8 @@ static int sum_ms(struct gmp_group *grp, struct status_sums *sum)
 			continue;
 		gmp_sums_add(&sum->ms, &s.since);
 		sum->switches += s.u.switches;
+		sum->goroutine_ns += s.goroutine_ns;
+		sum->scheduler_ns += s.scheduler_ns;
 	}
 	mutex_unlock(&grp->lock);
 	return 0;
@@ -192,6 +198,8 @@ static void show_numbers(struct seq_file *m, struct gmp_group *grp, const struct
 	status_field(m, "Carried", sum->ms.carried);
 	status_field(m, "CarriedNs", sum->ms.carried_ns);
 	status_field(m, "Switches", sum->switches);
+	status_field(m, "GoroutineNs", sum->goroutine_ns);
+	status_field(m, "SchedulerNs", sum->scheduler_ns);
 }
 
 static int status_show(struct seq_file *m, void *v)

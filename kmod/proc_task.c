@@ -180,8 +180,9 @@ static void show_header(struct seq_file *m, const struct task_iter *it)
 	seq_printf(m, " %8s %9s %7s %8s %8s", "blocked", "preempted", "stopped", "woken",
 		   "carried");
 	seq_printf(m, " %14s %9s %9s %9s", "carried_ns", "switches", "last_goid", "last_why");
-	seq_printf(m, " %14s %16s %14s %14s %5s\n", "state_ns", "attached_ns", "base_oncpu_ns",
+	seq_printf(m, " %14s %16s %14s %14s %5s", "state_ns", "attached_ns", "base_oncpu_ns",
 		   "base_runq_ns", "slot");
+	seq_printf(m, " %14s %14s\n", "goroutine_ns", "scheduler_ns");
 }
 
 static void show_now(struct seq_file *m, const struct gmp_worker *w, const struct gmp_sample *s)
@@ -200,8 +201,9 @@ static void show_account(struct seq_file *m, const struct gmp_worker *w, const s
 		   s->since.stopped, s->k.woken, s->k.carried);
 	seq_printf(m, " %14llu %9llu %9llu %9s", s->k.carried_ns, s->u.switches, s->k.last_goid,
 		   s->k.last_out_ns ? WORD(why_names, s->k.last_why) : "-");
-	seq_printf(m, " %14llu %16llu %14llu %14llu %5u\n", s->state_ns, w->attached_ns,
+	seq_printf(m, " %14llu %16llu %14llu %14llu %5u", s->state_ns, w->attached_ns,
 		   w->base_oncpu, w->base_runq, w->slot);
+	seq_printf(m, " %14llu %14llu\n", s->goroutine_ns, s->scheduler_ns);
 }
 
 static int tasks_show(struct seq_file *m, void *v)
@@ -224,29 +226,25 @@ static int tasks_show(struct seq_file *m, void *v)
 }
 
 /**
- * gmp_proc_tid_of_m() - the thread of an M
+ * gmp_worker_of_m() - an M by its number
  * @grp: group the caller holds a reference on
  * @m_id: number of the M; anything
- * @reader: file in /proc
  *
- * Return: its number in the reader's pid namespace; 0 if it has none, or is not registered in the slot
- * of its number, as the Ms of libgmprt are.
+ * Return: the worker with a reference for the caller; NULL if it is not registered in the slot of its
+ * number, as the Ms of libgmprt are.
  */
-pid_t gmp_proc_tid_of_m(struct gmp_group *grp, u32 m_id, const struct file *reader)
+struct gmp_worker *gmp_worker_of_m(struct gmp_group *grp, u32 m_id)
 {
 	unsigned long slot = m_id;
 	struct gmp_worker *w;
-	pid_t tid = 0;
 
 	if (m_id >= grp->nr_m)
-		return 0;
+		return NULL;
 	w = gmp_worker_find(grp, &slot);
-	if (!w)
-		return 0;
-	if (slot == m_id && w->m_id == m_id)
-		tid = gmp_proc_pid_nr(w->tid, reader);
+	if (!w || (slot == m_id && w->m_id == m_id))
+		return w;
 	gmp_worker_put(w);
-	return tid;
+	return NULL;
 }
 
 /* ---- files --------------------------------------------------------------------------------- */

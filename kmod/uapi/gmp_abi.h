@@ -306,7 +306,10 @@ struct gmp_m_user {
 	__u64	switches;	/* u:w goroutines switched to, ever */
 	__u32	lost;		/* k:w 1: its P was taken while it was blocked; u:w 0: it knows */
 	__u32	reserved0;
-	__u64	reserved[3];
+	/* accounting by goroutine, all zero without: */
+	__u64	acct_base;	/* u:w this M's clock (gmp_m_kern.clock_off) when it began; constant */
+	__u64	goroutine_ns;	/* u:w CPU time since, up to its last switch: of goroutines, */
+	__u64	scheduler_ns;	/* u:w and of the scheduler; charged before `goid` changes */
 };
 
 /*
@@ -370,6 +373,17 @@ struct gmp_m_kern {
 	__u64	p_blocked;	/* k:w times its P became takeable because it went to sleep */
 	__u64	p_woken;	/* k:w times a standby M was woken for that P */
 	__u64	p_lost;		/* k:w times it came back and the P was gone */
+
+	/*
+	 * The M's own clock: its on-CPU time, without a system call. With GMP_ATTACH_ACCT, else 0:
+	 *   now = (rdtsc * clock_mult >> 32) + clock_off	(128-bit product)
+	 * read by the M itself; clock_off before and after must be the same, else once more. It stands
+	 * still while the M is off its CPU and is set anew each time that begins, by what the scheduler
+	 * booked (oncpu_ns): so it may then fall back by the few cycles both disagree about.
+	 */
+	__u64	clock_off;	/* k:w */
+	__u64	clock_mult;	/* k:w ns per cycle times 2^32; 0: no such clock on this machine */
+	__u64	reserved1[14];
 };
 
 /*
@@ -379,6 +393,8 @@ struct gmp_m_kern {
 #define GMP_MMAP_USER	0x00000000ULL	/* PROT_READ | PROT_WRITE, MAP_SHARED */
 #define GMP_MMAP_KERN	0x40000000ULL	/* PROT_READ, MAP_SHARED */
 
+#define GMP_ATTACH_ACCT	0x0001u	/* accounting by goroutine: each M gets its own clock in gmp_m_kern */
+
 /**
  * struct gmp_attach - argument of GMP_IOC_ATTACH
  * Errors: EINVAL size, flags or a number out of range, or reserved not zero; EBUSY this file or this
@@ -387,7 +403,7 @@ struct gmp_m_kern {
  */
 struct gmp_attach {
 	__u32	size;		/* u:w sizeof(struct gmp_attach) */
-	__u32	flags;		/* u:w must be zero */
+	__u32	flags;		/* u:w GMP_ATTACH_* */
 	__u32	nr_m;		/* u:w indexes wanted, 1 .. GMP_MAX_M */
 	__u32	nr_p;		/* u:w Ps wanted, 1 .. GMP_MAX_P */
 	__s64	tls_off;	/* u:w struct gmp_tls: fsbase + tls_off */
@@ -484,7 +500,7 @@ GMP_ABI_ASSERT(sizeof(struct gmp_sched_word) == 16);
 GMP_ABI_ASSERT(sizeof(struct gmp_rt_layout) == 224);
 GMP_ABI_ASSERT(sizeof(struct gmp_m_user) == 64);
 GMP_ABI_ASSERT(sizeof(struct gmp_p_shared) == 64);
-GMP_ABI_ASSERT(sizeof(struct gmp_m_kern) == 128);
+GMP_ABI_ASSERT(sizeof(struct gmp_m_kern) == 256);
 GMP_ABI_ASSERT(sizeof(struct gmp_attach) == 64);
 GMP_ABI_ASSERT(sizeof(struct gmp_m_register) == 16);
 GMP_ABI_ASSERT(sizeof(struct gmp_handoff) == 80);

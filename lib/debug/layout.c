@@ -57,6 +57,7 @@ RT_PUBLIC struct gmp_rt_layout gmp_rt_layout = {
 	.nr_sched_words = GMP_NOW_COUNT,
 	.p_off_counters = offsetof(struct rt_p, c),
 	.nr_p_counters = GMP_COUNTER_COUNT,
+	.g_acct_size = sizeof(struct gmp_g_acct),
 };
 
 rt_static_assert(sizeof(struct rt_p_counters) == GMP_COUNTER_COUNT * sizeof(uint64_t), "a counter of gmp_abi.h is missing");
@@ -82,10 +83,11 @@ void rt_layout_maxprocs(uint32_t n)
 void rt_layout_publish(int64_t tls_off)
 {
 	struct gmp_rt_layout *l = &gmp_rt_layout;
-	uint64_t chunks, nchunks;
+	uint64_t chunks, nchunks, acct;
 
 	l->tls_off = tls_off;
-	rt_g_table(&chunks, &nchunks);
+	rt_g_table(&chunks, &nchunks, &acct);
+	l->g_acct = acct;
 	l->g_chunks = chunks;
 	l->g_nchunks = nchunks;
 	l->allm = (uintptr_t)&rt_sched.allm;

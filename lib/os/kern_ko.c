@@ -62,7 +62,7 @@ static int map_both(const struct gmp_attach *a)
 static int ko_attach(int64_t tls_off, uint64_t layout, struct rt_kern_shared *sh)
 {
 	struct gmp_attach a = {
-		.size = sizeof(a), .nr_m = GMP_MAX_M, .nr_p = GMP_MAX_P,
+		.size = sizeof(a), .flags = rt_env.acct ? GMP_ATTACH_ACCT : 0, .nr_m = GMP_MAX_M, .nr_p = GMP_MAX_P,
 		.tls_off = tls_off, .layout = layout,
 	};
 	int err;

@@ -61,6 +61,8 @@ static bool set(const char *key, const char *v)
 		return flag(v, &rt_env.asyncpreemptoff);
 	if (strcmp(key, "updatemaxprocs") == 0)
 		return unset(v, &rt_env.no_update);
+	if (strcmp(key, "acct") == 0)
+		return flag(v, &rt_env.acct);
 	if (strcmp(key, "scheddetail") == 0)
 		return flag(v, &rt_env.scheddetail);
 	if (strcmp(key, "schedtrace") == 0)

@@ -12,6 +12,7 @@ struct rt_env {
 	bool asyncpreemptoff;
 	bool no_update;		/* updatemaxprocs=0: do not follow the CPUs allowed */
 	bool scheddetail;
+	bool acct;		/* acct=1: account by goroutine, if the module is there */
 	uint32_t schedtrace_ms;	/* 0 = off */
 };
 

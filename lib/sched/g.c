@@ -35,6 +35,7 @@ static struct {
 	uint64_t nchunks;		/* lock; atomic for readers: MO-7 */
 	char *slab, *slab_end;		/* lock; of the slab, what is not yet cut */
 	struct rt_g *chunk[MAX_CHUNKS];	/* written once each, before nchunks */
+	struct gmp_g_acct *acct[MAX_CHUNKS];	/* lock; accounts of a chunk, or NULL; atomic for readers */
 } tab = { .lock = RT_LOCK_INIT(GTAB) };
 
 _Noreturn void rt_g_bad_edge(struct rt_g *gp, uint32_t from, uint32_t to)
@@ -88,6 +89,19 @@ static void *new_chunk(void)
 	return c;
 }
 
+/* Accounts for the Gs of a chunk that have none. Without memory they go without. */
+static void add_acct(uint64_t c)
+{
+	void *p;
+
+	if (tab.acct[c])
+		return;
+	p = mmap(NULL, CHUNK_GS * sizeof(*tab.acct[c]), PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p != MAP_FAILED)
+		rt_store_rel(&tab.acct[c], p);
+}
+
 static bool add_chunk(void)
 {
 	struct rt_g *c;
@@ -98,8 +112,17 @@ static bool add_chunk(void)
 	if (!c)
 		return false;
 	tab.chunk[tab.nchunks] = c;
+	if (rt_sched.acct)
+		add_acct(tab.nchunks);
 	rt_store_rel(&tab.nchunks, tab.nchunks + 1);	/* MO-7: pairs with rt_g_nth() */
 	return true;
+}
+
+static void set_acct(struct rt_g *gp, uint64_t i, bool on)
+{
+	struct gmp_g_acct *a = tab.acct[i / CHUNK_GS];
+
+	gp->acct = on && a ? &a[i % CHUNK_GS] : NULL;
 }
 
 /* Up to @n Gs into @q: from the global free list, else new ones. */
@@ -117,6 +140,7 @@ static void refill(struct rt_gqueue *q, uint32_t n)
 			break;
 		gp = &tab.chunk[tab.used / CHUNK_GS][tab.used % CHUNK_GS];
 		gp->h.status = GMP_G_DEAD;
+		set_acct(gp, tab.used, rt_sched.acct);
 		rt_gqueue_push(q, gp);
 		rt_store_rel(&tab.used, tab.used + 1);
 	}
@@ -151,6 +175,8 @@ static inline void reset(struct rt_g *gp)
 	gp->max_stack = 0;
 	gp->select_done |= 1;	/* never goes back: a late timer of an earlier select loses (select.c) */
 	gp->nopreempt = gp->tied = 0;
+	if (unlikely(gp->acct))
+		memset(gp->acct, 0, sizeof(*gp->acct));
 }
 
 struct rt_g *rt_g_new(struct rt_p *pp)
@@ -281,10 +307,20 @@ struct rt_g *rt_g_nth(uint64_t i)
 	return &tab.chunk[i / CHUNK_GS][i % CHUNK_GS];
 }
 
-void rt_g_table(uint64_t *chunks, uint64_t *nchunks)
+void rt_g_table(uint64_t *chunks, uint64_t *nchunks, uint64_t *acct)
 {
+	*acct = rt_sched.acct ? (uintptr_t)tab.acct : 0;
 	*chunks = (uintptr_t)tab.chunk;
 	*nchunks = (uintptr_t)&tab.nchunks;
+}
+
+/* No run: all Gs are dead. Those of earlier runs get accounts, or lose them. */
+void rt_g_acct(bool on)
+{
+	for (uint64_t c = 0; on && c < tab.nchunks; c++)
+		add_acct(c);
+	for (uint64_t i = 0; i < tab.used; i++)
+		set_acct(rt_g_nth(i), i, on);
 }
 
 void rt_g_purge(struct rt_p *pp)

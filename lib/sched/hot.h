@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "sched/acct.h"
 #include "sched/sched.h"
 
 /* ---- status of a G ----------------------------------------------------------------------- */
@@ -45,6 +46,8 @@ static inline void rt_g_set_status(struct rt_g *gp, uint32_t from, uint32_t to)
 {
 	if (unlikely(!rt_g_edge_legal(from, to) || rt_load_rlx(&gp->h.status) != from))
 		rt_g_bad_edge(gp, from, to);
+	if (to == GMP_G_RUNNABLE && unlikely(rt_sched.acct))
+		rt_acct_runnable(gp);
 	rt_store_rlx(&gp->h.status, to);
 }
 

@@ -194,6 +194,7 @@ void rt_m_thread_init(struct rt_m *mp)
 	rt_store_rel(&t->magic, GMP_TLS_MAGIC);
 	if (mp->slot != &mp->own_slot && rt_sched.kern->m_register(mp->id, mp->id) < 0)
 		mp->slot = &mp->own_slot;	/* runs on unregistered: limits, or out of memory */
+	rt_acct_thread_init(mp);
 }
 
 void rt_m_thread_exit(struct rt_m *mp)

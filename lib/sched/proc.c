@@ -72,6 +72,8 @@ rt_noinline bool rt_pick_special(struct rt_m *mp, struct rt_p *pp, struct rt_g *
 
 static inline void to_g0(struct rt_m *mp)
 {
+	if (unlikely(mp->acct))
+		rt_acct_switch(mp, NULL);
 	rt_store_rlx(&mp->curg, NULL);
 	rt_publish_m(mp, GMP_M_SCHED);
 }
@@ -147,6 +149,8 @@ static void end_locked_thread(struct rt_m *mp, struct rt_g *gp)
 /* Everything but the switch away. The stack is kept by the P's cache: nobody else takes it from there. */
 static void release_g(struct rt_m *mp, struct rt_p *pp, struct rt_g *gp)
 {
+	if (unlikely(mp->acct))
+		rt_acct_switch(mp, NULL);
 	rt_canary_check(gp);
 	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_DEAD);
 	rt_store_rlx(&gp->m, NULL);

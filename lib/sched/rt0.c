@@ -129,6 +129,9 @@ static void attach_kernel(void)
 	rt_sched.kern = rt_kern_attach(tls_offset(), (uintptr_t)&gmp_rt_layout, &sh);
 	rt_sched.m_user = sh.m_user;
 	rt_sched.p_shared = sh.p_shared;
+	rt_sched.m_kern = sh.m_kern;
+	rt_sched.acct = rt_env.acct && sh.m_kern;
+	rt_g_acct(rt_sched.acct);
 	rt_sched.nr_m_slots = sh.nr_m;
 	rt_sched.nr_p_slots = sh.nr_p;
 }

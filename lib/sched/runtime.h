@@ -72,7 +72,7 @@ struct rt_g {
 	struct rt_labels *labels;	/* immutable and counted; owner */
 	uint32_t max_stack;	/* wanted size, 0 = the default. const */
 	uint32_t ghost;		/* left behind by a run: never used again. written by its thread (ghost.c) */
-	uint64_t runnable_since;	/* accounting only */
+	struct gmp_g_acct *acct;	/* NULL: nobody accounts; owner */
 	struct rt_san san;		/* sanitizer builds only; owner */
 };
 
@@ -107,6 +107,7 @@ struct rt_m {
 	struct rt_eh *eh;		/* of this thread: eh.h; NULL without C++. const */
 	struct gmp_m_user *slot;	/* shared with the module, or own_slot. const */
 	void *after_arg;		/* of after_fn */
+	const struct gmp_m_kern *acct;	/* its clock is there; NULL: nobody accounts. const */
 	uint64_t rng;			/* xorshift state */
 	bool spinning;
 	bool blocked;			/* sleeps on its note; atomic for readers */
@@ -128,6 +129,8 @@ struct rt_m {
 	uint64_t asked_cpu, asked_sleeps;	/* preempt.c: when it was asked about last; atomic */
 	uint32_t tid;			/* const */
 	uint32_t ghost;			/* no M any more (ghost.c); atomic, MO-G1 */
+	struct rt_g *acct_g;		/* whose time it is since acct_at; NULL the scheduler's. owner */
+	uint64_t acct_at, acct_blocked;	/* its clock, and time blocked, at its last switch; owner */
 	struct rt_note park;
 	struct rt_m *schedlink;		/* idle list; sched.lock */
 	struct rt_m *alllink;		/* allm; RCU list, written under sched.lock */
@@ -192,6 +195,7 @@ struct rt_sched {
 	uint32_t maxprocs;		/* number of Ps; changed with the world stopped */
 	bool single;			/* maxprocs == 1: nobody steals, plain accesses suffice */
 	bool running;			/* gmp_run() runs; atomic */
+	bool acct;			/* accounting by goroutine. const while running */
 	uint32_t gcwaiting;		/* the world is to stop; atomic */
 	uint32_t ending;		/* main has returned; atomic */
 	struct rt_p **allp;		/* RCU-protected array of maxprocs (or more) Ps */
@@ -242,6 +246,8 @@ struct rt_sched {
 	const struct rt_kern_ops *kern;	/* const while running */
 	struct gmp_m_user *m_user;	/* shared slots, or NULL */
 	struct gmp_p_shared *p_shared;	/* shared P words, or NULL */
+	const struct gmp_m_kern *m_kern;	/* what the module writes, or NULL */
+	uint64_t acct_mult;		/* gmp_m_kern.clock_mult; atomic, one value */
 	uint32_t nr_m_slots, nr_p_slots;
 };
 

@@ -19,7 +19,8 @@ void rt_g_free_stack(struct rt_g *gp);			/* to the pool; nobody runs on it */
 size_t rt_stack_default(size_t bytes);			/* sets (0 = only reads); the previous default */
 /* The i-th G ever made, or NULL past the end; any thread, any time. */
 struct rt_g *rt_g_nth(uint64_t i);
-void rt_g_table(uint64_t *chunks, uint64_t *nchunks);	/* addresses, for gmp_rt_layout */
+void rt_g_table(uint64_t *chunks, uint64_t *nchunks, uint64_t *acct);	/* addresses, for gmp_rt_layout */
+void rt_g_acct(bool on);	/* before a run: have the Gs accounts? */
 void rt_g_purge(struct rt_p *pp);			/* all cached Gs and stacks to the global lists */
 void rt_g_release_all(void);				/* end of gmp_run() */
 

@@ -55,6 +55,8 @@ static rt_always_inline void rt_carry_common(struct rt_m *mp, struct rt_g *gp)
 	struct gmp_m_user *u = mp->slot;
 	uint64_t switches = t->switches + 1;
 
+	if (unlikely(mp->acct))
+		rt_acct_switch(mp, gp);
 	rt_g_set_status(gp, GMP_G_RUNNABLE, GMP_G_RUNNING);
 	rt_store_rlx(&gp->m, mp);
 	rt_store_rlx(&gp->h.m_id, mp->id);

@@ -124,7 +124,7 @@ TEST_F(proc, status_format)
 		"Version", "Name", "Tgid", "Uid", "AttachedNs", "AgeNs", "Slots", "Ms", "MsTotal",
 		"Ps", "PsIdle", "PsRunning", "PsSyscall", "PsGcstop", "PsDead", "OnCpuNs", "RunqNs",
 		"BlockedNs", "Blocked", "Preempted", "Stopped", "Woken", "Carried", "CarriedNs",
-		"Switches",
+		"Switches", "GoroutineNs", "SchedulerNs",
 	};
 	char *text = read_file(self->status);
 	long long attached, age;
@@ -162,7 +162,7 @@ TEST_F(proc, tasks_format)
 		"tid", "m", "p", "goid", "gstatus", "mstate", "state", "cpu", "oncpu_ns", "runq_ns",
 		"blocked_ns", "blocked", "preempted", "stopped", "woken", "carried", "carried_ns",
 		"switches", "last_goid", "last_why", "state_ns", "attached_ns", "base_oncpu_ns",
-		"base_runq_ns", "slot",
+		"base_runq_ns", "slot", "goroutine_ns", "scheduler_ns",
 	};
 	char *field[MAX_COLUMNS], *row;
 	struct table t;

@@ -12,9 +12,11 @@
  *
  * Environment. GMP_TRACEBACK, for fatal errors and SIGQUIT: none, single (the goroutine that died),
  * all (the default), system (also the runtime's own goroutines and frames), crash (as system, then
- * abort()); Go's 0, 1 and 2 are none, all and system. GMP_DEBUG=schedtrace=MS[,scheddetail=1]: the
- * scheduler's state on stderr every MS milliseconds, in Go's words. GMP_DEBUG=updatemaxprocs=0: the number
- * of Ps is what the CPUs allowed at the start; else it follows them.
+ * abort()); Go's 0, 1 and 2 are none, all and system. GMP_DEBUG=acct=1: with gmp.ko, CPU time, time blocked and
+ * time runnable of each goroutine in /proc/gmp/<pid>/goroutines; a switch then reads the cycle counter
+ * twice. GMP_DEBUG=schedtrace=MS[,scheddetail=1]: the scheduler's state on stderr every MS milliseconds, in
+ * Go's words. GMP_DEBUG=updatemaxprocs=0: the number of Ps is what the CPUs allowed at the start; else it
+ * follows them.
  */
 #ifndef GMPRT_DEBUG_H
 #define GMPRT_DEBUG_H
