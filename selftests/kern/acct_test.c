@@ -143,7 +143,8 @@ static void work(void *arg)
 	}
 	begin = clock_ns(CLOCK_MONOTONIC);
 	if (w->sleep_ns)
-		syscall(SYS_nanosleep, &ts, NULL);	/* blocks its thread */
+		while (syscall(SYS_nanosleep, &ts, &ts))	/* blocks its thread; a preemption may end it */
+			;
 	w->slept = clock_ns(CLOCK_MONOTONIC) - begin;
 	gmp_yield();
 	__atomic_store_n(&w->done, true, __ATOMIC_RELEASE);
