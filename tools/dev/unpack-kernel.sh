@@ -3,7 +3,7 @@
 # Write the ELF file that an x86 boot image carries compressed. Status 1, and why, when not.
 #
 # The boot protocol says where it lies, so there is no searching for magic numbers. The last
-# 4 bytes are the unpacked size, which is not part of the compressed stream.
+# 4 bytes are the unpacked size; gzip's own stream ends with it, the others' do not.
 set -eu
 
 image=$1
@@ -36,7 +36,7 @@ len=$(($(number 588 4) - 4))					# payload_length
 case $(payload | od -An -tx1 -N 4 | tr -d ' ') in
 fd377a58) tool=xz ;;
 28b52ffd) tool=zstd ;;
-1f8b*) tool=gzip ;;
+1f8b*) tool=gzip len=$((len + 4)) ;;
 *) die "unknown compression" ;;
 esac
 command -v $tool >/dev/null || die "needs $tool to be unpacked"
