@@ -121,7 +121,7 @@ static bool runs(pid_t pid)
 	return moved == 3;
 }
 
-/* Neither moves for a while. */
+/* Neither moves for a while. They are frozen, or one of them stopped, a little before their last switch. */
 static bool stands_still(pid_t pid)
 {
 	long long before, after;
@@ -167,7 +167,7 @@ TEST_F(safety, sigstop)
 	for (i = 0; i < n; i++) {
 		ASSERT_EQ(0, kill(self->pid, SIGSTOP));
 		ASSERT_TRUE(WAIT_FOR(all_in_state(self->pid, "stopped")));
-		EXPECT_TRUE(stands_still(self->pid));
+		EXPECT_TRUE(WAIT_FOR(stands_still(self->pid)));
 		ASSERT_EQ(0, kill(self->pid, SIGCONT));
 		ASSERT_TRUE(runs(self->pid));
 	}
@@ -216,6 +216,7 @@ TEST_F(safety, ptrace_pokes)
 	long word;
 
 	ASSERT_TRUE(start_worker(self));
+	ASSERT_TRUE(runs(self->pid));
 	u = self->arg->d.u;
 	k = self->arg->d.k;
 	ASSERT_EQ(0, ptrace(PTRACE_SEIZE, self->pid, 0, 0));
@@ -225,7 +226,7 @@ TEST_F(safety, ptrace_pokes)
 	word = ptrace(PTRACE_PEEKDATA, self->pid, &u[SPINNER].goid, 0);
 	EXPECT_GT(word, 1);
 	EXPECT_EQ(word, task_value(self->pid, self->pid, "goid"));
-	EXPECT_EQ(0, ptrace(PTRACE_POKEDATA, self->pid, &u[3].reserved, 1));
+	EXPECT_EQ(0, ptrace(PTRACE_POKEDATA, self->pid, &u[3].scheduler_ns, 1));
 	word = ptrace(PTRACE_PEEKDATA, self->pid, &k[SPINNER].attached_ns, 0);
 	EXPECT_EQ(word, task_value(self->pid, self->pid, "attached_ns"));
 	EXPECT_EQ(-1, ptrace(PTRACE_POKEDATA, self->pid, &k[SPINNER].attached_ns, 1));
@@ -257,7 +258,7 @@ TEST_F(safety, freezer)
 	for (i = 0; i < n; i++) {
 		ASSERT_EQ(0, write_file(CGROUP "/cgroup.freeze", "1"));
 		ASSERT_TRUE(WAIT_FOR(is_frozen()));
-		EXPECT_TRUE(stands_still(self->pid));
+		EXPECT_TRUE(WAIT_FOR(stands_still(self->pid)));
 		ASSERT_EQ(0, write_file(CGROUP "/cgroup.freeze", "0"));
 		ASSERT_TRUE(runs(self->pid));
 	}
