@@ -196,23 +196,22 @@ static void p_destroy(struct rt_p *pp)
 	rt_add_rlx(&rt_sched.ng, pp->ng);
 	rt_store_rlx(&pp->ng, 0);
 	p_set(pp, GMP_P_GCSTOP, GMP_P_DEAD, NULL);
-	rt_store_rlx(&pp->own_word, rt_load_rlx(pp->word));
-	if (pp->word != &pp->own_word)
-		rt_store_rel(&pp->word, &pp->own_word);	/* the shared page may be gone when it is wanted again */
 }
 
-/* Where the word lives: in the page shared with the module when there is one. */
+/*
+ * Where the word lives: in the page shared with the module when there is one. It stays there until the
+ * end of the run: sysmon looks at words while the world is stopped. A P that is new in this run has no reader.
+ */
 static void place_word(struct rt_p *pp)
 {
-	uint64_t w = rt_load_rlx(pp->word);
-	uint64_t *word = &pp->own_word;
+	uint64_t *at = &pp->own_word, w = rt_load_rlx(pp->word);
 
 	if (rt_sched.p_shared && (uint32_t)pp->id < rt_sched.nr_p_slots)
-		word = (uint64_t *)&rt_sched.p_shared[pp->id].word;
-	if (word == pp->word)
+		at = (uint64_t *)&rt_sched.p_shared[pp->id].word;
+	if (at == pp->word)
 		return;
-	rt_store_rlx(word, w);
-	rt_store_rel(&pp->word, word);	/* sysmon looks on: never at a word that says nothing */
+	rt_store_rlx(at, w);
+	pp->word = at;
 }
 
 int rt_p_resize(uint32_t n)
@@ -242,10 +241,15 @@ int rt_p_resize(uint32_t n)
 	return 0;
 }
 
-/* End of gmp_run(): no M but m0 is left. Forgets all work; the Ps wait for the next run. */
+/*
+ * End of gmp_run(): no M but m0 is left. Forgets all work; the Ps wait for the next run, those too that
+ * a smaller number of Ps had retired: the page with their words goes.
+ */
 void rt_p_release_all(void)
 {
-	for (uint32_t i = 0; i < rt_sched.maxprocs; i++) {
+	struct allp *all = allp_of(rt_sched.allp);
+
+	for (uint32_t i = 0; all && i < all->n; i++) {
 		struct rt_p *pp = rt_sched.allp[i];
 		struct rt_timers *timers = pp->timers;
 

@@ -96,18 +96,18 @@ TEST(affinity_is_followed)
 	CHECK_EQ(gmp_run(follows_main, NULL), 0);
 }
 
-static volatile int stop;
+static int stop;	/* atomic */
 
 static void tight(void *arg)
 {
 	(void)arg;
-	while (!stop)
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
 		;
 }
 
 static void blocked(void *arg)
 {
-	while (!stop) {
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		gmp_syscall_begin();
 		usleep(3000);
 		gmp_syscall_end();
@@ -130,7 +130,7 @@ static int under_load_main(void *arg)
 	CHECK(becomes(1));
 	set_affinity(&all);
 	CHECK(becomes(ncpus()));
-	stop = 1;
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 	gmp_wg_wait(&wg);
 	return 0;
 }

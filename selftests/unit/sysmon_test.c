@@ -26,12 +26,12 @@ static int run1(int (*fn)(void *), const char *procs, const char *debug)
 	return gmp_run(fn, NULL);
 }
 
-static volatile int stop;
+static uint32_t stop;	/* atomic */
 
 static void tight(void *arg)
 {
 	(void)arg;
-	while (!stop)
+	while (!rt_load_rlx(&stop))
 		;
 }
 
@@ -85,7 +85,7 @@ static int two_tight(void *arg)
 			;	/* not in the clock's code all the time: that is libc's */
 	ns = rt_now() - t0;
 	CHECK_EQ(gmp_stats(&st), 0);
-	stop = 1;
+	rt_store_rlx(&stop, 1);
 	printf("# %llu preemptions in %llu ms, asked %llu times\n", (unsigned long long)st.preemptions,
 	       (unsigned long long)(ns / MS), (unsigned long long)rt_sysmon_count.slices);
 	CHECK(st.preemptions >= 2);
@@ -101,7 +101,7 @@ TEST(slices_of_10_ms)
 /* ---- the network, when nobody polls it ------------------------------------------------------------------------ */
 
 static int pipe_fd[2];
-static volatile int got;
+static uint32_t got;	/* atomic */
 
 static void reader(void *arg)
 {
@@ -109,7 +109,7 @@ static void reader(void *arg)
 	char c;
 
 	CHECK_EQ(gmp_read(fd, &c, 1), 1);
-	got = 1;
+	rt_store_rel(&got, 1);
 }
 
 static void *writer(void *arg)
@@ -142,7 +142,7 @@ static int behind_a_loop(void *arg)
 	CHECK_EQ(rt_load_rlx(&rt_sched.globq.n), 1);
 	CHECK(rt_load_rlx(&rt_sysmon_count.netpolls) > before);
 	CHECK(rt_load_rlx(&rt_sysmon_count.netpolls) - before <= (rt_now() - t0) / (10 * MS) + 1);
-	while (!got)
+	while (!rt_load_acq(&got))
 		gmp_yield();
 	pthread_join(t, NULL);
 	return 0;
@@ -168,7 +168,7 @@ static int ticker_behind_a_loop(void *arg)
 		gmp_sleep((int64_t)MS);
 		late[i] = rt_now() - due;
 	}
-	stop = 1;
+	rt_store_rlx(&stop, 1);
 	CHECK(rt_sysmon_count.timers > 0);
 	CHECK(quarter(late, n) < MS);		/* 30 us on a quiet machine */
 	return 0;
@@ -197,7 +197,7 @@ static int timer_after_calm(void *arg)
 		gmp_sleep(2 * (int64_t)MS);
 		late[i] = rt_now() - due;
 	}
-	stop = 1;
+	rt_store_rlx(&stop, 1);
 	quarter(late, n);
 	CHECK(rt_sysmon_count.told - told >= n / 2);	/* the others found it awake */
 	return 0;
@@ -216,7 +216,7 @@ static unsigned int calls, interrupted;
 static void sleeper(void *arg)
 {
 	(void)arg;
-	while (!stop) {
+	while (!rt_load_rlx(&stop)) {
 		if (poll(NULL, 0, 1) < 0)
 			interrupted++;
 		if (++calls % 4 == 0)
@@ -236,7 +236,7 @@ static int ticker_behind_calls(void *arg)
 	gmp_go(sleeper, NULL);
 	for (unsigned int i = 0; i < ticks; i++)
 		gmp_sleep((int64_t)MS);
-	stop = 1;
+	rt_store_rlx(&stop, 1);
 	gmp_yield();
 	printf("# %u of %u calls interrupted in %u ticks\n", interrupted, calls, ticks);
 	CHECK(calls >= ticks);
@@ -254,7 +254,7 @@ TEST(a_thread_in_a_system_call_is_not_signalled)
 static void caller(void *arg)
 {
 	(void)arg;
-	while (!stop) {
+	while (!rt_load_rlx(&stop)) {
 		gmp_syscall_begin();
 		usleep(3000);
 		gmp_syscall_end();
@@ -278,7 +278,7 @@ static int behind_short_calls(void *arg)
 		if (rt_now() - t0 > longest)
 			longest = rt_now() - t0;
 	}
-	stop = 1;
+	rt_store_rlx(&stop, 1);
 	printf("# %u sleeps of 5 ms in 1 s, the longest %llu ms\n", n, (unsigned long long)(longest / MS));
 	CHECK(n >= 10);
 	CHECK(longest < 800 * MS);

@@ -28,7 +28,7 @@ static int tasks(void)
 	return n;
 }
 
-static volatile int go_on;
+static uint32_t go_on;	/* atomic */
 static int inside;		/* calls in progress; atomic */
 static struct gmp_wg done;
 
@@ -37,7 +37,7 @@ static void blocks(void *arg)
 	(void)arg;
 	__atomic_add_fetch(&inside, 1, __ATOMIC_RELAXED);
 	gmp_syscall_begin();
-	while (!go_on)
+	while (!rt_load_acq(&go_on))
 		usleep(1000);
 	gmp_syscall_end();
 	__atomic_sub_fetch(&inside, 1, __ATOMIC_RELAXED);
@@ -46,7 +46,7 @@ static void blocks(void *arg)
 
 static void block_all(int n)
 {
-	go_on = 0;
+	rt_store_rel(&go_on, 0);
 	gmp_wg_add(&done, n);
 	for (int i = 0; i < n; i++)
 		gmp_go(blocks, NULL);
@@ -57,7 +57,7 @@ static void block_all(int n)
 
 static void release(void)
 {
-	go_on = 1;
+	rt_store_rel(&go_on, 1);
 	gmp_wg_wait(&done);
 }
 

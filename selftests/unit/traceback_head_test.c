@@ -35,7 +35,7 @@ static const struct rt_g *by_goid(int64_t goid)
 	struct rt_g *gp;
 
 	for (uint64_t i = 0; (gp = rt_g_nth(i)) != NULL; i++)
-		if (gp->h.goid == (uint64_t)goid)
+		if (rt_load_rlx(&gp->h.goid) == (uint64_t)goid)
 			return gp;
 	return NULL;
 }
@@ -76,6 +76,8 @@ static const struct rt_g *parked(void (*fn)(void *), const char *name)
 	CHECK(gp);
 	while (rt_load_acq(&gp->h.status) != GMP_G_WAITING || rt_load_acq(&gp->m))
 		gmp_yield();
+	CHECK_EQ(gmp_stop_world("to read what it wrote before"), 0);
+	CHECK_EQ(gmp_start_world(), 0);
 	return gp;
 }
 
@@ -129,7 +131,7 @@ TEST(levels)
 /* ---- since when --------------------------------------------------------------------------------------- */
 
 static struct gmp_chan *first, *second, *over;
-static volatile int64_t follower_goid;
+static int64_t follower_goid;
 
 static void follower(void *arg)
 {
@@ -147,10 +149,10 @@ static void *waker(void *arg)
 	usleep(1200000);
 	sent = rt_now();
 	CHECK_EQ(gmp_chan_try_send(first, NULL), 0);
-	while (gp->h.runs < 2 || rt_load_acq(&gp->h.status) != GMP_G_WAITING)
+	while (rt_load_rlx(&gp->h.runs) < 2 || rt_load_acq(&gp->h.status) != GMP_G_WAITING)
 		usleep(1000);
-	printf("# it waits since %lld us after it was woken\n", (long long)(gp->h.wait_since - sent) / 1000);
-	CHECK(gp->h.wait_since + SECOND / 20 > sent);
+	printf("# it waits since %lld us after it was woken\n", (long long)(rt_load_rlx(&gp->h.wait_since) - sent) / 1000);
+	CHECK(rt_load_rlx(&gp->h.wait_since) + SECOND / 20 > sent);
 	CHECK_EQ(gmp_chan_close(over), 0);
 	return arg;
 }
