@@ -41,7 +41,8 @@ static void drain(uint32_t n)
 {
 	while (rt_load_rlx(&ended) < n)
 		gmp_yield();
-	CHECK_EQ(gmp_num_goroutine(), 1);
+	while (gmp_num_goroutine() > 1)		/* one that has counted still ends, perhaps elsewhere */
+		gmp_yield();
 }
 
 /* A run of its own on @n Ps; not preempted, so that the counters move only as the case says. */

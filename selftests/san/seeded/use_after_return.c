@@ -9,9 +9,10 @@ static int *volatile kept;
 
 static __attribute__((noinline)) void leave(int v)
 {
-	int local = v;
+	int local = v, *p = &local;
 
-	kept = &local;
+	__asm__("" : "+r"(p));		/* else the compiler finds it, too */
+	kept = p;
 }
 
 static void reader(void *arg)
