@@ -48,8 +48,8 @@ static inline uint64_t multiple_after(uint64_t tick, uint64_t of)
 	return (tick / of + 1) * of;
 }
 
-/* What is done at some ticks only; sets the next of them. */
-rt_noinline bool rt_tick_look(struct rt_p *pp, uint64_t tick)
+/* What is done at some ticks only; sets the next of them. *gp: this one runs next. */
+rt_noinline bool rt_tick_look(struct rt_p *pp, uint64_t tick, struct rt_g **gp)
 {
 	uint64_t timers = multiple_after(tick, TIMER_TICKS);
 	uint64_t globq = multiple_after(tick, RT_GLOBQ_TICK);
@@ -57,8 +57,15 @@ rt_noinline bool rt_tick_look(struct rt_p *pp, uint64_t tick)
 	pp->tick_look = timers < globq ? timers : globq;
 	if (tick % TIMER_TICKS == 0 && timer_due(pp))
 		return true;
-	return tick % RT_GLOBQ_TICK == 0 &&
-	       (rt_load_rlx(&rt_sched.globq.n) || pp->yieldq.n || rt_load_rlx(&rt_sched.nmtied));
+	if (tick % RT_GLOBQ_TICK != 0)
+		return false;
+	if (rt_load_rlx(&rt_sched.globq.n) || rt_load_rlx(&rt_sched.nmtied))
+		return true;
+	if (pp->yieldq.n) {	/* the global queue is in here: no lock, no need of g0 */
+		rt_own_add(&pp->c.globq_ticks, 1);
+		*gp = rt_yieldq_get(pp, 1);
+	}
+	return false;
 }
 
 /* @gp, which was picked, has no stack yet, or is another thread's. */

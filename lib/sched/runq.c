@@ -78,13 +78,13 @@ struct rt_g *rt_globq_get(struct rt_p *pp, uint32_t max)
 }
 
 /*
- * The same of the yield queue, while the ring is empty and the only P's: all of it, as far as fits, and
- * without a count for each.
+ * The same of the yield queue, which there is with one P only: the first, and up to @max - 1 more to
+ * the ring, where there is room for them. Without a count for each.
  */
-struct rt_g *rt_yieldq_get(struct rt_p *pp)
+struct rt_g *rt_yieldq_get(struct rt_p *pp, uint64_t max)
 {
 	struct rt_gqueue *q = &pp->yieldq;
-	uint64_t n = q->n < RT_GLOBQ_BATCH_MAX ? q->n : RT_GLOBQ_BATCH_MAX;
+	uint64_t n = q->n < max ? q->n : max;
 	struct rt_g *gp = q->head, *next = gp->schedlink;
 	uint32_t t = pp->runqtail;
 

@@ -67,7 +67,8 @@ void rt_runq_put_batch(struct rt_p *pp, struct rt_gqueue *q);		/* owner; the res
 void rt_globq_put(struct rt_g *gp);					/* sched.lock held */
 void rt_globq_put_batch(struct rt_gqueue *q);				/* sched.lock held */
 struct rt_g *rt_globq_get(struct rt_p *pp, uint32_t max);		/* sched.lock held; 0 = a fair share */
-struct rt_g *rt_yieldq_get(struct rt_p *pp);	/* owner; one P, ring and global queue empty, this not */
+/* Owner; one P, the global queue empty, this not. Up to @max, all but the first to the ring. */
+struct rt_g *rt_yieldq_get(struct rt_p *pp, uint64_t max);
 void rt_yieldq_flush(struct rt_p *pp);					/* owner; sched.lock held */
 
 /* ---- wakeup.c: park and ready ------------------------------------------------------------ */

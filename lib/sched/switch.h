@@ -95,7 +95,7 @@ static rt_always_inline void rt_put_down(struct rt_g *gp)
 
 /* ---- the next G, when it is near ------------------------------------------------------------------------ */
 
-bool rt_tick_look(struct rt_p *pp, uint64_t tick);		/* true: g0 must look */
+bool rt_tick_look(struct rt_p *pp, uint64_t tick, struct rt_g **gp);	/* true: g0 must look */
 bool rt_pick_special(struct rt_m *mp, struct rt_p *pp, struct rt_g *gp);	/* false: g0 must */
 
 static rt_always_inline struct rt_g *rt_pick_queued(struct rt_m *mp, struct rt_p *pp)
@@ -109,7 +109,7 @@ static rt_always_inline struct rt_g *rt_pick_queued(struct rt_m *mp, struct rt_p
 	}
 	gp = rt_runq_pop(pp);
 	if (!gp && pp->yieldq.n && !rt_load_rlx(&rt_sched.globq.n))
-		gp = rt_yieldq_get(pp);
+		gp = rt_yieldq_get(pp, RT_GLOBQ_BATCH_MAX);
 	return gp;
 }
 
@@ -117,17 +117,17 @@ static rt_always_inline struct rt_g *rt_pick_queued(struct rt_m *mp, struct rt_p
 static rt_always_inline struct rt_g *rt_pick(struct rt_m *mp, struct rt_p *pp)
 {
 	uint64_t tick = pp->schedtick;
-	struct rt_g *gp;
+	struct rt_g *gp = NULL;
 
 	if (unlikely(rt_load_rlx(&pp->attention) || mp->lockedg))
 		return NULL;
-	if (unlikely(tick >= pp->tick_look) && rt_tick_look(pp, tick))
+	if (unlikely(tick >= pp->tick_look) && rt_tick_look(pp, tick, &gp))
 		return NULL;
-	gp = rt_runnext_take(pp);
-	if (gp) {
+	if (likely(!gp) && (gp = rt_runnext_take(pp)) != NULL) {
 		rt_own_add(&pp->c.runnext_hits, 1);	/* inherits the time slice: no tick */
 	} else {
-		gp = rt_pick_queued(mp, pp);
+		if (likely(!gp))
+			gp = rt_pick_queued(mp, pp);
 		if (!gp)
 			return NULL;
 		rt_store_rlx(&pp->schedtick, tick + 1);
