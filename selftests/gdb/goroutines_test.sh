@@ -103,7 +103,7 @@ on -p "$pid" -- 'echo == 1\n' "goroutine $goid bt" 'echo == 2\n' "goroutine $run
 	'echo == 3\n' 'goroutine 1 bt' 'echo == 4\n' 'goroutine all bt' 'echo == 5\n' 'bt 3' \
 	'echo == 6\n' "goroutine $goid bt 1" 'bt 3' >"$tmp/out"
 part 1 "$tmp/out"
-check "a parked one" says "$tmp/part" '^#0 .* rt_switch' '^#[0-9]+ .*gmp_chan_recv' \
+check "a parked one" says "$tmp/part" '^#0 .* (rt_switch|rt_leave|wait_on)' '^#[0-9]+ .*gmp_chan_recv' \
 	'^#[0-9]+ .* wait_here \(local_number=' '^#[0-9]+ .* receiver \(' '^#[0-9]+ .* rt_g_entry '
 check "its stack ends there" lacks "$tmp/part" 'Backtrace stopped|corrupt|\?\?'
 frame=$(sed -n -E 's/^#([0-9]+) .* wait_here .*/\1/p' "$tmp/part")
@@ -123,7 +123,7 @@ check "gdb's own frames are back" sh -c "grep '^#' '$tmp/part' | tail -n +2 | cm
 on -p "$pid" -- "goroutine $goid frame $frame" "goroutine $goid info registers rip" 'goroutine 99999 bt' >"$tmp/out"
 on -p "$pid" -- 'goroutine' >>"$tmp/out"
 check "a frame by its number" says "$tmp/out" "^#[0-9]+ .* wait_here \(local_number="
-check "any other command" says "$tmp/out" '^rip +0x[0-9a-f]+ .*<rt_switch'
+check "any other command" says "$tmp/out" '^rip +0x[0-9a-f]+ .*<(rt_switch|wait_on)'
 check "bad numbers" says "$tmp/out" '^no goroutine 99999$' '^usage: goroutine <number \| all> <command>$'
 check "the process goes on" sh -c "kill -0 $pid && ! grep -q 'State:.*t' /proc/$pid/status"
 stop
