@@ -291,7 +291,7 @@ static void sample_goroutines(const struct gmp_worker *w, struct gmp_sample *s)
 	do {
 		s->goroutine_ns = READ_ONCE(w->u->goroutine_ns);
 		s->scheduler_ns = READ_ONCE(w->u->scheduler_ns);
-		smp_rmb();	/* KA-4: goid no older than the sums; pairs with rt_acct_switch() */
+		smp_rmb();	/* KA-6: goid no older than the sums; pairs with rt_acct_switch() */
 		s->u.goid = READ_ONCE(w->u->goid);
 	} while ((READ_ONCE(w->u->goroutine_ns) != s->goroutine_ns ||
 		  READ_ONCE(w->u->scheduler_ns) != s->scheduler_ns) && ++tries < 4);

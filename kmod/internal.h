@@ -27,9 +27,9 @@
  *   grp->standby_lock (raw spin)  who waits for whose P; task wake-ups      handoff.c
  *
  * Nothing of this is taken by the scheduler's callbacks: sched_out runs under the run queue lock
- * and takes no lock at all (standby_lock is held while tasks are woken: it comes before that one). No lock is held across proc_remove(), which waits for readers, and a
- * reader may be held up by its own page fault for as long as it likes. No reader takes a lock
- * shared with another user's process.
+ * and takes no lock at all (standby_lock is held while tasks are woken: it comes before that one).
+ * No lock is held across proc_remove(), which waits for readers, and a reader may be held up by its
+ * own page fault for as long as it likes. No reader takes a lock shared with another user's process.
  */
 #ifndef GMP_INTERNAL_H
 #define GMP_INTERNAL_H

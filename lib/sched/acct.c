@@ -79,7 +79,7 @@ void rt_acct_switch(struct rt_m *mp, struct rt_g *next)
 	uint64_t at = now > mp->acct_at ? now : mp->acct_at;
 
 	charge(mp, at - mp->acct_at, blocked - mp->acct_blocked);
-	__atomic_thread_fence(__ATOMIC_RELEASE);	/* KA-4: before goid; pairs with sample_goroutines() */
+	__atomic_thread_fence(__ATOMIC_RELEASE);	/* KA-6: before goid; pairs with sample_goroutines() */
 	mp->acct_at = at;
 	mp->acct_blocked = blocked;
 	mp->acct_g = next;
