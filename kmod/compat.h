@@ -7,6 +7,8 @@
 #ifndef GMP_COMPAT_H
 #define GMP_COMPAT_H
 
+#include <linux/btf.h>
+#include <linux/btf_ids.h>
 #include <linux/hrtimer.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -76,5 +78,25 @@ static inline void gmp_hrtimer_setup(struct hrtimer *t, enum hrtimer_restart (*f
 	t->function = fn;
 #endif
 }
+
+/* 6.3 to 6.8: how functions for BPF are marked and listed (6.1 has neither, and wants them kept). */
+#ifdef __bpf_kfunc_start_defs
+#define gmp_kfunc_start_defs()	__bpf_kfunc_start_defs()
+#define gmp_kfunc_end_defs()	__bpf_kfunc_end_defs()
+#define gmp_kfunc		__bpf_kfunc
+#else
+#define gmp_kfunc_start_defs()						\
+	__diag_push();							\
+	__diag_ignore(GCC, 8, "-Wmissing-prototypes", "called by BPF programs only")
+#define gmp_kfunc_end_defs()	__diag_pop()
+#define gmp_kfunc		__used noinline
+#endif
+#ifdef BTF_KFUNCS_START
+#define GMP_KFUNCS_START(name)	BTF_KFUNCS_START(name)
+#define GMP_KFUNCS_END(name)	BTF_KFUNCS_END(name)
+#else
+#define GMP_KFUNCS_START(name)	BTF_SET8_START(name)
+#define GMP_KFUNCS_END(name)	BTF_SET8_END(name)
+#endif
 
 #endif /* GMP_COMPAT_H */

@@ -89,16 +89,24 @@ static int group_regions(struct gmp_group *grp)
 			       GMP_MMAP_KERN, false);
 }
 
+/* Whoever found a worker under RCU (kfunc.c) may still be looking into its slots. */
+static void group_free_rcu(struct rcu_head *rcu)
+{
+	struct gmp_group *grp = container_of(rcu, struct gmp_group, rcu);
+
+	gmp_region_destroy(&grp->user);
+	gmp_region_destroy(&grp->kern);
+	kfree(grp);
+}
+
 static void group_free(struct gmp_group *grp)
 {
 	WARN_ON_ONCE(!xa_empty(&grp->workers) || grp->proc_dir || atomic_read(&grp->mapped));
-	gmp_region_destroy(&grp->user);
-	gmp_region_destroy(&grp->kern);
 	xa_destroy(&grp->workers);
 	mutex_destroy(&grp->lock);
 	mmdrop(grp->mm);
 	put_pid(grp->tgid);
-	kfree_rcu(grp, rcu);
+	call_rcu(&grp->rcu, group_free_rcu);
 }
 
 static void group_identify(struct gmp_group *grp)

@@ -441,6 +441,7 @@ extern atomic_long_t gmp_nr_registered;
 int gmp_worker_register(struct gmp_group *grp, const struct gmp_m_register *r);
 int gmp_worker_unregister(struct gmp_group *grp);
 struct gmp_worker *gmp_worker_current(void);
+struct gmp_worker *gmp_worker_of_task(const struct task_struct *task);
 void gmp_worker_execed(void);
 struct gmp_worker *gmp_worker_find(struct gmp_group *grp, unsigned long *slot);
 void gmp_worker_put(struct gmp_worker *w);
@@ -466,6 +467,10 @@ void gmp_notifiers_idle(void);
 void gmp_notifiers_exit(void);
 int gmp_hooks_init(void);
 void gmp_hooks_exit(void);
+
+/* ---- kfunc.c ------------------------------------------------------------------------------ */
+
+void gmp_kfunc_init(void);
 
 /* ---- dev.c -------------------------------------------------------------------------------- */
 

@@ -13,7 +13,7 @@
  *   5. who was in the last instructions of a task's way back to user mode has left
  *   6. the static key of preempt notifiers goes off
  *   7. /proc/gmp goes, and whoever is in an open or release there has left
- *   8. a grace period, for look-ups under RCU
+ *   8. a grace period, for look-ups under RCU, and what frees groups after one
  */
 #include <linux/init.h>
 #include <linux/module.h>
@@ -27,6 +27,7 @@ static int __init gmp_init(void)
 	int err;
 
 	gmp_clock_init();
+	gmp_kfunc_init();
 	err = gmp_proc_init();
 	if (err)
 		return err;
@@ -66,6 +67,7 @@ static void __exit gmp_exit(void)
 	gmp_notifiers_exit();
 	gmp_proc_exit();
 	synchronize_rcu();
+	rcu_barrier();
 }
 
 module_init(gmp_init);

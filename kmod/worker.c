@@ -130,6 +130,23 @@ static void hash_del_worker(struct gmp_worker *w)
 }
 
 /**
+ * gmp_worker_of_task() - the worker of a task
+ * @task: only compared, never looked into
+ *
+ * Context: any, under RCU.
+ * Return: the worker or NULL. It, and its two slots, stay until the caller leaves RCU.
+ */
+struct gmp_worker *gmp_worker_of_task(const struct task_struct *task)
+{
+	struct gmp_worker *w;
+
+	hash_for_each_possible_rcu(tasks, w, hash, (unsigned long)task)
+		if (w->task == task)
+			return w;
+	return NULL;
+}
+
+/**
  * gmp_worker_current() - the calling task's own worker
  *
  * Context: any. It stays: only the task itself can unbind it.
@@ -137,14 +154,12 @@ static void hash_del_worker(struct gmp_worker *w)
  */
 struct gmp_worker *gmp_worker_current(void)
 {
-	struct gmp_worker *w, *found = NULL;
+	struct gmp_worker *w;
 
 	rcu_read_lock();
-	hash_for_each_possible_rcu(tasks, w, hash, (unsigned long)current)
-		if (w->task == current)
-			found = w;
+	w = gmp_worker_of_task(current);
 	rcu_read_unlock();
-	return found;
+	return w;
 }
 
 /* ---- references ---------------------------------------------------------------------------- */

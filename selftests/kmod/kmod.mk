@@ -19,12 +19,14 @@ V ?= 0
 kmod_say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(patsubst $(O)/%,%,$@);)
 
 KMOD_TEST_NAMES := dev_test lifetime_test proc_test cause_test gtable_test trace_test stress_test rmmod_test
-KMOD_TEST_NAMES += safety_test soak_test fuzz
+KMOD_TEST_NAMES += safety_test soak_test fuzz kfunc_test
 KMOD_TESTS := $(addprefix $(O)/selftests/kmod/,$(KMOD_TEST_NAMES))
 
 # What a program is made of besides its main file.
 kmod_more_fuzz := fuzz_victim.c fuzz_reader.c fuzz_world.c
 kmod_more = $(addprefix $(kmod_tests_dir)/,$(kmod_more_$(notdir $1)))
+
+kmod_libs_kfunc_test := -lbpf -lelf -lz
 
 kselftest_headers := $(addprefix $(O)/kselftest/,kselftest.h kselftest_harness.h)
 
@@ -41,6 +43,12 @@ $(kselftest_headers): $(O)/kselftest/.unpacked
 $(KMOD_TESTS): $(O)/selftests/kmod/%: $(kmod_tests_dir)/%.c $$(call kmod_more,%) $(wildcard $(kmod_tests_dir)/*.h) \
 		$(kmod_tests_dir)/../../kmod/uapi/gmp_abi.h $(kselftest_headers)
 	$(call kmod_say,CC)mkdir -p $(@D) && $(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) \
-		-I$(kmod_tests_dir)/../../kmod/uapi -isystem $(O)/kselftest -o $@ $(filter %.c,$^) -pthread
+		-I$(kmod_tests_dir)/../../kmod/uapi -isystem $(O)/kselftest -o $@ $(filter %.c,$^) -pthread $(kmod_libs_$*)
+
+# The BPF program beside the one that loads it; any kernel's types will do: it names all it uses.
+$(O)/selftests/kmod/kfunc_test: $(O)/selftests/kmod/kfunc.bpf.o
+$(O)/selftests/kmod/kfunc.bpf.o: $(kmod_tests_dir)/kfunc.bpf.c $(kmod_tests_dir)/kfunc.h
+	$(call kmod_say,BPF)mkdir -p $(@D) && clang -target bpf -D__TARGET_ARCH_x86 -g -O2 -Wall -Wextra \
+		-Wno-unused-parameter -I/usr/include/$(shell $(CC) -dumpmachine) -c -o $@ $<
 
 .PHONY: kmod-tests
