@@ -234,8 +234,9 @@ void gmp_causes_read(struct gmp_causes *sum)
 		const struct gmp_causes *c = per_cpu_ptr(&cause_totals, cpu);
 
 		for (i = 0; i < GMP_CAUSE_COUNT; i++) {
-			sum->n[i] += data_race(READ_ONCE(c->n[i]));
-			sum->ns[i] += data_race(READ_ONCE(c->ns[i]));
+			/* each is whole, together they are no snapshot */
+			sum->n[i] += READ_ONCE(c->n[i]);
+			sum->ns[i] += READ_ONCE(c->ns[i]);
 		}
 	}
 }

@@ -485,7 +485,7 @@ void gmp_dev_exit(void);
  */
 #define GMP_PEEK_MAX_PER_CHUNK	65536u
 #define GMP_PEEK_MAX_CHUNKS	65536u
-#define GMP_PEEK_MAX_GS		(1u << 25)
+#define GMP_PEEK_MAX_GS		BIT(25)
 #define GMP_PEEK_BUF		4096u
 
 /**

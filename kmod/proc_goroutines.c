@@ -157,7 +157,9 @@ static void *gs_start(struct seq_file *m, loff_t *pos)
 		return ERR_PTR(-ENOENT);
 	err = gmp_peek_open(&it->pk, it->grp);
 	it->total = err ? 0 : count_gs(&it->pk);
-	it->first = it->n = it->chunk = 0;
+	it->first = 0;
+	it->n = 0;
+	it->chunk = 0;
 	if (err && err != -ENODATA)
 		return ERR_PTR(err);
 	return *pos ? find(it, pos) : SEQ_START_TOKEN;

@@ -170,7 +170,8 @@ struct gmp_g_head {
 #define GMP_GF_PACKED	0x0002	/* made by GMP_GO(): start_pc has arguments of its own */
 
 #define GMP_LAYOUT_MAGIC	0x3159414c50524d47ULL	/* "GMPRLAY1", little endian */
-#define GMP_NOTE_NAME		"GMP"	/* ELF note in .note.gmp; desc: s64 from desc's own address to gmp_rt_layout */
+/* ELF note in .note.gmp; desc: s64 from desc's own address to gmp_rt_layout */
+#define GMP_NOTE_NAME		"GMP"
 #define GMP_NOTE_TYPE		1
 
 /*
@@ -225,7 +226,7 @@ struct gmp_rt_layout {
 	__u32	p_off_counters;	/* u64[] in a P: enum gmp_sched_counter */
 	__u32	nr_p_counters;
 	__u32	g_acct_size;	/* sizeof(struct gmp_g_acct) */
-	__u64	g_acct;		/* address of an array as g_chunks, of chunks of struct gmp_g_acct; 0 = none */
+	__u64	g_acct;		/* address of an array as g_chunks, of chunks of struct gmp_g_acct; or 0 */
 	__u64	reserved3[4];
 };
 
@@ -397,36 +398,53 @@ struct gmp_m_kern {
 
 /**
  * struct gmp_attach - argument of GMP_IOC_ATTACH
+ * @size: u:w sizeof(struct gmp_attach)
+ * @flags: u:w GMP_ATTACH_*
+ * @nr_m: u:w indexes wanted, 1 .. GMP_MAX_M
+ * @nr_p: u:w Ps wanted, 1 .. GMP_MAX_P
+ * @tls_off: u:w struct gmp_tls: fsbase + tls_off
+ * @layout: u:w address of gmp_rt_layout, or 0
+ * @user_len: k:w length of the mapping at GMP_MMAP_USER
+ * @kern_len: k:w length of the mapping at GMP_MMAP_KERN
+ * @p_off: k:w where struct gmp_p_shared[nr_p] begins in the first
+ * @abi_version: k:w GMP_ABI_VERSION of the module
+ * @reserved: zero
+ *
  * Errors: EINVAL size, flags or a number out of range, or reserved not zero; EBUSY this file or this
  * process is attached already; EPERM the file was opened by another process; EAGAIN a limit of the
  * module (its parameters) is reached; ENOMEM; EFAULT; EINTR; EOPNOTSUPP from a 32-bit program.
  */
 struct gmp_attach {
-	__u32	size;		/* u:w sizeof(struct gmp_attach) */
-	__u32	flags;		/* u:w GMP_ATTACH_* */
-	__u32	nr_m;		/* u:w indexes wanted, 1 .. GMP_MAX_M */
-	__u32	nr_p;		/* u:w Ps wanted, 1 .. GMP_MAX_P */
-	__s64	tls_off;	/* u:w struct gmp_tls: fsbase + tls_off */
-	__u64	layout;		/* u:w address of gmp_rt_layout, or 0 */
-	__u64	user_len;	/* k:w length of the mapping at GMP_MMAP_USER */
-	__u64	kern_len;	/* k:w length of the mapping at GMP_MMAP_KERN */
-	__u64	p_off;		/* k:w where struct gmp_p_shared[nr_p] begins in the first */
-	__u32	abi_version;	/* k:w GMP_ABI_VERSION of the module */
+	__u32	size;
+	__u32	flags;
+	__u32	nr_m;
+	__u32	nr_p;
+	__s64	tls_off;
+	__u64	layout;
+	__u64	user_len;
+	__u64	kern_len;
+	__u64	p_off;
+	__u32	abi_version;
 	__u32	reserved;
 };
 
 /**
  * struct gmp_m_register - argument of GMP_IOC_M_REGISTER
+ * @size: u:w sizeof(struct gmp_m_register)
+ * @flags: u:w must be zero
+ * @slot: u:w 0 .. nr_m - 1
+ * @m_id: u:w number shown to readers
+ *
  * Binds the calling thread to index @slot until it unregisters, exits or execs.
  * Errors: EINVAL size, flags or slot out of range; ENOTCONN not attached; EBUSY slot in use;
  * EEXIST the thread has a slot; EPERM called from another process; EAGAIN a limit of the module is
  * reached; ENOMEM; EFAULT; EINTR. A slot whose thread is exiting is waited for, a second at most.
  */
 struct gmp_m_register {
-	__u32	size;		/* u:w sizeof(struct gmp_m_register) */
-	__u32	flags;		/* u:w must be zero */
-	__u32	slot;		/* u:w 0 .. nr_m - 1 */
-	__u32	m_id;		/* u:w number shown to readers */
+	__u32	size;
+	__u32	flags;
+	__u32	slot;
+	__u32	m_id;
 };
 
 #define GMP_IOC_MAGIC		0xb7
