@@ -55,11 +55,11 @@ in_guest()
 		return ;;
 	esac
 	echo 1..6
-	# lockdep goes off after its own report, and after one of KASAN
+	# first, for every other report may switch lockdep off; its own does so, too, and only lockdep
+	expect lock_inversion 'possible circular locking'
 	expect leak 'kmemleak: [0-9]* new suspected'
 	expect sleep_under_spinlock 'BUG: scheduling while atomic\|sleeping function called'
 	expect free_active_work 'ODEBUG: free active'
-	expect lock_inversion 'possible circular locking'
 	expect out_of_bounds 'KASAN: slab-out-of-bounds'
 	expect use_after_free 'KASAN: slab-use-after-free\|KASAN: use-after-free'
 }
