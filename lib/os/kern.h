@@ -24,6 +24,17 @@ struct rt_kern_ops {
 	/* By each M for itself. 0 or -errno (the M then runs unregistered). */
 	int (*m_register)(uint32_t slot, uint32_t m_id);
 	void (*m_unregister)(void);
+	/* From now on an M that sleeps in its goroutine's code lets its P go. 0, or -errno: it does not. */
+	int (*handoff)(const struct gmp_handoff *how);
+	/*
+	 * The calling M sleeps, @ns at most (< 0: without limit): 0 and *p, a P that may be taken; 1 kicked;
+	 * -EINTR; -ETIMEDOUT. Only after handoff() and m_register() returned 0.
+	 */
+	int (*standby)(int64_t ns, uint32_t *p);
+	/* The M of @slot returns from standby(), now or the next time. */
+	void (*kick)(uint32_t slot);
+	/* The M of @slot gets a SIGURG on its way to user mode; no system call fails because of it. */
+	void (*preempt)(uint32_t slot);
 	/* After the last M but m0 is gone; unmaps what attach() mapped. */
 	void (*detach)(void);
 };

@@ -97,11 +97,45 @@ static void ko_unregister(void)
 	ioctl(ko.fd, GMP_IOC_M_UNREGISTER);
 }
 
+static int ko_handoff(const struct gmp_handoff *how)
+{
+	return ioctl(ko.fd, GMP_IOC_HANDOFF, how) < 0 ? -errno : 0;
+}
+
+static int ko_standby(int64_t ns, uint32_t *p)
+{
+	struct gmp_standby s = { .size = sizeof(s), .timeout_ns = ns };
+	int ret = ioctl(ko.fd, GMP_IOC_STANDBY, &s);
+
+	*p = s.p;
+	return ret < 0 ? -errno : ret;
+}
+
+static void ko_kick(uint32_t slot)
+{
+	int saved = errno;
+
+	ioctl(ko.fd, GMP_IOC_KICK, (unsigned long)slot);	/* nobody there any more: fine */
+	errno = saved;
+}
+
+static void ko_preempt(uint32_t slot)
+{
+	int saved = errno;
+
+	ioctl(ko.fd, GMP_IOC_PREEMPT, (unsigned long)slot);	/* nobody there any more: fine */
+	errno = saved;
+}
+
 const struct rt_kern_ops rt_kern_ko = {
 	.name = "ko",
 	.attach = ko_attach,
 	.m_register = ko_register,
 	.m_unregister = ko_unregister,
+	.handoff = ko_handoff,
+	.standby = ko_standby,
+	.kick = ko_kick,
+	.preempt = ko_preempt,
 	.detach = ko_detach,
 };
 

@@ -81,14 +81,19 @@ static int look(struct dl_phdr_info *info, size_t size, void *arg)
 	return 0;
 }
 
+bool rt_textmap_bounds(uintptr_t *lo, uintptr_t *hi)
+{
+	*lo = (uintptr_t)__start_gmprt_text;
+	*hi = (uintptr_t)__stop_gmprt_text;
+	return *lo != *hi;
+}
+
 int rt_textmap_init(void)
 {
 	bool first = true;
 
 	nr_own = 0;
-	runtime.lo = (uintptr_t)__start_gmprt_text;
-	runtime.hi = (uintptr_t)__stop_gmprt_text;
-	if (runtime.lo == runtime.hi)
+	if (!rt_textmap_bounds(&runtime.lo, &runtime.hi))
 		return -ENOSYS;		/* not built by our Makefile: our code cannot be told apart */
 	dl_iterate_phdr(look, &first);
 	if (nr_own && !rt_textmap_own(rt_san_runtime()))

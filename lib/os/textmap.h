@@ -13,6 +13,8 @@
 
 /* Looks at what is loaded now; objects loaded later are nobody's own. 0 or -errno. */
 int rt_textmap_init(void);
+/* Where the runtime's own code lies; false when this build cannot tell. */
+bool rt_textmap_bounds(uintptr_t *lo, uintptr_t *hi);
 /* Context: signal handlers too. */
 bool rt_textmap_own(uintptr_t pc);
 /* The runtime's own; also true of all code when it cannot be told. */

@@ -63,6 +63,10 @@ static bool set(const char *key, const char *v)
 		return unset(v, &rt_env.no_update);
 	if (strcmp(key, "acct") == 0)
 		return flag(v, &rt_env.acct);
+	if (strcmp(key, "handoff") == 0)
+		return unset(v, &rt_env.nohandoff);
+	if (strcmp(key, "sysmon") == 0)
+		return unset(v, &rt_env.nosysmon);
 	if (strcmp(key, "scheddetail") == 0)
 		return flag(v, &rt_env.scheddetail);
 	if (strcmp(key, "schedtrace") == 0)

@@ -239,7 +239,8 @@ static void *m_thread(void *arg)
 
 	rt_m_thread_init(mp);
 	inherit_from_m0(mp);
-	rt_p_acquire(mp, mp->nextp);
+	if (mp->nextp)
+		rt_p_acquire(mp, mp->nextp);
 	mp->nextp = NULL;
 	rt_schedule();
 	rt_m_thread_exit(mp);
@@ -369,6 +370,11 @@ static int m_create(struct rt_p *pp, bool spinning, struct rt_g *picked)
 	return m_clone(mp);
 }
 
+int rt_m_start_idle(void)
+{
+	return m_create(NULL, false, NULL);
+}
+
 int rt_m_init_main(void)
 {
 	struct rt_m *mp = m_alloc();
@@ -473,6 +479,14 @@ static void idle_remove(struct rt_m *mp)
 	mp->idle = false;
 }
 
+bool rt_m_unidle(struct rt_m *mp)
+{
+	if (!mp->idle)
+		return false;
+	idle_remove(mp);
+	return true;
+}
+
 /* ---- Ms with tied goroutines; sched.lock held ---------------------------------------------------------- */
 
 /* Such an M is work for whoever has a P: its goroutines can run nowhere else. */
@@ -486,6 +500,22 @@ static void tied_put(struct rt_m *mp)
 		rt_sched.mtied = mp;
 	rt_sched.mtied_tail = mp;
 	rt_store_rel(&rt_sched.nmtied, rt_sched.nmtied + 1);
+}
+
+/* @mp was just put at the end. */
+static void tied_remove(struct rt_m *mp)
+{
+	struct rt_m *last = NULL;
+
+	for (struct rt_m *m = rt_sched.mtied; m != mp; m = m->schedlink)
+		last = m;
+	if (last)
+		last->schedlink = NULL;
+	else
+		rt_sched.mtied = NULL;
+	rt_sched.mtied_tail = last;
+	rt_store_rel(&rt_sched.nmtied, rt_sched.nmtied - 1);
+	mp->wants_p = false;
 }
 
 struct rt_m *rt_m_tied_get(void)
@@ -502,13 +532,24 @@ struct rt_m *rt_m_tied_get(void)
 	return mp;
 }
 
+/* Ends the sleep of an M without a P. Where it sleeps is decided before: it may be gone afterwards. */
+static void m_wake(struct rt_m *mp)
+{
+	uint32_t id = mp->id;
+
+	if (!rt_standby_uses(mp))
+		rt_note_wake(&mp->park);	/* MO-9 */
+	else if (rt_xchg_ar(&mp->park.key, 1) == 0)
+		rt_sched.kern->kick(id);	/* MO-9; the module remembers it when it comes too early */
+}
+
 /* @mp sleeps and was taken off its list: it goes on with @pp. */
 void rt_m_give_p(struct rt_m *mp, struct rt_p *pp, bool spinning)
 {
 	rt_inject_at(RT_INJ_M_START);
 	mp->spinning = spinning;
 	mp->nextp = pp;
-	rt_note_wake(&mp->park);	/* MO-9 */
+	m_wake(mp);
 }
 
 /* ---- start and stop ------------------------------------------------------------------------------------ */
@@ -624,7 +665,9 @@ static bool retire(struct rt_m *mp)
 /* Sleeps on the M's note; true when woken, false when it is to end. */
 static bool sleep_idle(struct rt_m *mp)
 {
-	while (!rt_note_sleep_for(&mp->park, mp->created ? IDLE_NS : -1)) {
+	int64_t ns = mp->created ? IDLE_NS : -1;
+
+	while (!(rt_standby_uses(mp) ? rt_standby_sleep(mp, ns) : rt_note_sleep_for(&mp->park, ns))) {
 		if (retire(mp))
 			return false;
 	}
@@ -672,6 +715,14 @@ bool rt_m_stop(struct rt_m *mp)
 		tied_put(mp);
 	else
 		idle_put(mp);
+	pp = mp->wants_p ? rt_handoff_any() : NULL;
+	if (pp) {
+		tied_remove(mp);
+		rt_unlock(&rt_sched.lock);
+		mp->served = false;
+		rt_p_acquire(mp, pp);
+		return true;
+	}
 	rt_checkdead();
 	rt_unlock(&rt_sched.lock);
 	rt_publish_m(mp, GMP_M_IDLE);
@@ -679,7 +730,10 @@ bool rt_m_stop(struct rt_m *mp)
 	rt_inject_at(RT_INJ_M_SLEEP);
 	woken = sleep_idle(mp);
 	rcu_thread_online();
-	return woken && resumed(mp);
+	woken = woken && resumed(mp);
+	if (woken && rt_sched.handoff && !rt_load_rlx(&rt_sched.nmidle))
+		rt_m_start_idle();	/* the next M that blocks needs one, too; without it, sysmon helps */
+	return woken;
 }
 
 /* The M waits for its locked goroutine: whoever schedules that gives it a P. g0, no P. */
@@ -718,5 +772,9 @@ void rt_m_wake_all(void)
 		;
 	for (struct rt_m *mp = rt_sched.allm; mp; mp = mp->alllink)
 		rt_note_wake(&mp->park);
+	if (rt_sched.handoff) {
+		for (struct rt_m *mp = rt_sched.allm; mp; mp = mp->alllink)
+			rt_sched.kern->kick(mp->id);
+	}
 	rt_unlock(&rt_sched.lock);
 }

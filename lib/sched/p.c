@@ -210,6 +210,8 @@ static void place_word(struct rt_p *pp)
 		at = (uint64_t *)&rt_sched.p_shared[pp->id].word;
 	if (at == pp->word)
 		return;
+	if (at != &pp->own_word)
+		rt_handoff_word(pp);
 	rt_store_rlx(at, w);
 	pp->word = at;
 }

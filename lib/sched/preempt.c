@@ -22,7 +22,8 @@
  * would fail with EINTR because of us. Without the module that is a look at /proc (computes()) and then a
  * signal: a thread that enters a system call between the two gets the signal there. SA_RESTART covers most calls;
  * poll, select, epoll_wait, nanosleep and those with a time limit on a socket may return EINTR, rarely,
- * as they may for any signal. gmp_syscall_begin() keeps them out of it: no P, no signal.
+ * as they may for any signal. gmp_syscall_begin() keeps them out of it: no P, no signal. With the module
+ * the thread gets the signal on its way to user mode, where it interrupts nothing.
  */
 #include "sched/preempt.h"
 
@@ -39,6 +40,7 @@
 
 #include "gmprt/proc.h"
 #include "os/futex.h"
+#include "os/kern.h"
 #include "os/textmap.h"
 #include "sched/env.h"
 #include "sched/hot.h"
@@ -130,12 +132,35 @@ static void stop_self(struct rt_m *mp, struct rt_g *gp)
 	rt_switch_off(mp, gp);
 }
 
+/*
+ * The goroutine blocked, its P was taken, and the module sent this on the way back: it waits for a P
+ * here, whatever library's code it is in. Not in a call the runtime made (crit), nor in a signal
+ * handler: what that interrupted may be the runtime. The next block asks again.
+ */
+static void come_back(const ucontext_t *uc)
+{
+	struct rt_m *mp = rt_getm();
+	struct rt_g *gp = rt_getg();
+	uintptr_t sp = (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
+	int saved = errno;
+
+	if (!gp || rt_load_rlx(&mp->slot->crit) || in_handler(mp, uc) || sp <= gp->stack_lo ||
+	    sp > gp->stack_hi || rt_load_rlx(&gp->h.status) != GMP_G_RUNNING || mp->stops_world)
+		return;
+	rt_p_regain(mp, gp);
+	errno = saved;
+}
+
 static void in_own_code(const ucontext_t *uc)
 {
 	struct rt_m *mp = rt_getm();
 	struct rt_g *gp = rt_getg();
 	int saved;
 
+	if (mp && rt_load_rlx(&mp->slot->lost)) {
+		come_back(uc);
+		return;
+	}
 	if (!mp || in_handler(mp, uc) || !may_stop(mp, gp, (uintptr_t)uc->uc_mcontext.gregs[REG_RSP]))
 		return;
 	saved = errno;		/* others will use this thread meanwhile */
@@ -152,6 +177,9 @@ static rt_not_sanitized void on_sigurg(int sig, siginfo_t *si, void *ctx)
 		chain(sig, si, ctx);
 	else if (rt_textmap_own((uintptr_t)uc->uc_mcontext.gregs[REG_RIP]))
 		in_own_code(uc);
+	else if (!rt_textmap_runtime((uintptr_t)uc->uc_mcontext.gregs[REG_RIP]) && rt_getm() &&
+		 rt_load_rlx(&rt_getm()->slot->lost))
+		come_back(uc);
 }
 
 /*
@@ -266,6 +294,10 @@ static enum rt_asked signal_m(struct rt_p *pp)
 
 	if (!installed || !mp || !rt_load_rlx(&mp->curg))
 		return RT_ASKED_ASLEEP;
+	if (rt_sched.handoff && mp->slot != &mp->own_slot) {
+		rt_sched.kern->preempt(mp->id);
+		return RT_ASKED_COMPUTES;	/* if it does not, it gets no signal */
+	}
 	what = computes(mp);
 	if (what == RT_ASKED_COMPUTES)
 		send_signal(mp->tid);
@@ -315,6 +347,16 @@ RT_PUBLIC void gmp_nopreempt_end(void)
  * SA_NODEFER and an empty mask: the thread goes on with other goroutines inside the handler, with the
  * signal mask it had. SA_RESTART for calls that can be. No SA_ONSTACK: the frame is the goroutine's.
  */
+uintptr_t rt_preempt_handler(void)
+{
+	return installed ? (uintptr_t)on_sigurg : 0;
+}
+
+uintptr_t rt_preempt_cookie(void)
+{
+	return (uintptr_t)&mark;
+}
+
 int rt_preempt_init(void)
 {
 	struct sigaction sa = { .sa_sigaction = on_sigurg, .sa_flags = SA_SIGINFO | SA_RESTART | SA_NODEFER };

@@ -6,6 +6,8 @@
 #include "sched/sched.h"
 
 int rt_preempt_init(void);	/* installs the handler; 0 or -errno */
+uintptr_t rt_preempt_handler(void);	/* its address; 0: not installed */
+uintptr_t rt_preempt_cookie(void);	/* si_value of a signal that is ours */
 void rt_preempt_fini(void);
 
 /* What was found of the thread. */

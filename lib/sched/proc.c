@@ -83,6 +83,8 @@ static inline void to_g0(struct rt_m *mp)
 		rt_acct_switch(mp, NULL);
 	rt_store_rlx(&mp->curg, NULL);
 	rt_publish_m(mp, GMP_M_SCHED);
+	if (unlikely(rt_load_rlx(&mp->slot->lost)))
+		rt_p_lost(mp);
 }
 
 /* Calls itself, with nothing more to keep; on the way back it may be another M's thread. */
@@ -191,6 +193,8 @@ _Noreturn void rt_g_exit(void)
 	mp = rt_getm();
 	if (rt_eh_busy(mp))
 		rt_eh_take(mp);		/* gmp_goexit() in a catch block: nobody will leave that */
+	if (unlikely(!rt_m_p(mp)))
+		rt_p_regain(mp, gp);	/* stays on this thread */
 	release_g(mp, mp->p, gp);
 	next = unlikely(mp->end_thread) ? NULL : rt_pick(mp, mp->p);
 	if (likely(next)) {

@@ -193,9 +193,11 @@ static int bring_up(void *arg)
 	err = rt_preempt_init();
 	if (err)
 		goto err_m0;
+	rt_handoff_init();
 	err = rt_sysmon_start();
 	if (err)
 		goto err_preempt;
+	rt_handoff_start();
 	rt_store_rel(&rt_sched.running, true);
 	return 0;
 

@@ -249,6 +249,7 @@ struct rt_sched {
 	const struct gmp_m_kern *m_kern;	/* what the module writes, or NULL */
 	uint64_t acct_mult;		/* gmp_m_kern.clock_mult; atomic, one value */
 	uint32_t nr_m_slots, nr_p_slots;
+	bool handoff;			/* the module lets Ps go: sched/handoff.c. const while running */
 };
 
 extern struct rt_sched rt_sched;
@@ -281,6 +282,15 @@ static inline struct rt_m *rt_getm(void)
 static inline struct rt_g *rt_getg(void)
 {
 	return RT_TLS_READ(struct rt_g *, g);
+}
+
+/*
+ * The P of the calling M, for code of goroutines. NULL: it has none, or it had one when it blocked in
+ * the goroutine's code, and that was taken meanwhile (handoff.c). On g0 mp->p says the truth.
+ */
+static inline struct rt_p *rt_m_p(struct rt_m *mp)
+{
+	return likely(!rt_load_rlx(&mp->slot->lost)) ? mp->p : NULL;
 }
 
 static inline uint32_t rt_rand(struct rt_m *mp)

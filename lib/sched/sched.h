@@ -144,6 +144,21 @@ uint32_t rt_ghosts(void);			/* how many threads are ghosts */
 void rt_ghost_check(void);			/* a ghost stops here for ever; no lock held */
 _Noreturn void rt_ghost_stop(void);
 
+/* ---- handoff.c: Ps that the kernel lets go -------------------------------------------------- */
+
+void rt_handoff_init(void);		/* asks the module for it */
+void rt_handoff_start(void);		/* the last step of bring-up */
+void rt_handoff_word(struct rt_p *pp);	/* its word is in the shared page */
+void rt_p_lost(struct rt_m *mp);	/* g0, or on the way there: its P was taken */
+/* A goroutine whose M has lost its P waits, on this thread, until there is one again. No lock held. */
+void rt_p_regain(struct rt_m *mp, struct rt_g *gp);
+struct rt_p *rt_handoff_any(void);	/* a P whose M sleeps, now in transit; sched.lock held */
+void rt_handoff_wake(void);		/* the same for new work, if no P is idle */
+bool rt_standby_uses(struct rt_m *mp);	/* does it sleep in the module when it is idle? */
+bool rt_standby_sleep(struct rt_m *mp, int64_t ns);	/* as rt_note_sleep_for(), or with nextp */
+bool rt_m_unidle(struct rt_m *mp);	/* m.c; off the idle list, if it is there; sched.lock held */
+int rt_m_start_idle(void);		/* m.c; another M, without a P; 0 or -errno */
+
 /* ---- syscall.c, sysmon.c, world.c ---------------------------------------------------------- */
 
 void rt_leave_m(struct rt_g *gp);	/* before blocking or keeping this thread; may park */

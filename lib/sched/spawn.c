@@ -79,7 +79,7 @@ static inline int enter(struct rt_p **pp, void (*fn)(void *))
 
 	if (unlikely(!fn))
 		return -EINVAL;
-	*pp = mp ? mp->p : NULL;
+	*pp = mp ? rt_m_p(mp) : NULL;
 	if (likely(*pp))
 		return 0;
 	rt_ghost_check();

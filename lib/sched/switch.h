@@ -146,13 +146,14 @@ void rt_leave_busy(struct rt_m *mp, struct rt_g *gp);
 /* See rt_switch_off() in sched.h. @self: what is next may be @gp, for it was queued before. */
 static rt_always_inline void rt_leave(struct rt_m *mp, struct rt_g *gp, bool self)
 {
+	struct rt_p *pp = mp->p;
 	struct rt_g *next;
 
 	if (rt_eh_busy(mp)) {
 		rt_leave_busy(mp, gp);
 		return;
 	}
-	next = rt_pick(mp, mp->p);
+	next = likely(pp) ? rt_pick(mp, pp) : NULL;
 	if (unlikely(!next)) {
 		rt_switch_g0(mp, gp);
 		return;
@@ -178,7 +179,10 @@ static rt_always_inline struct rt_g *rt_begin_park(struct rt_m *mp, enum gmp_wai
 		rt_throw("park while the world is stopped");
 	rt_store_rlx(&gp->h.wait_reason, (uint16_t)why);
 	gp->tied = 0;
-	rt_own_add(&mp->p->c.parks, 1);
+	if (unlikely(rt_load_rlx(&mp->slot->lost)))
+		rt_p_lost(mp);
+	else
+		rt_own_add(&mp->p->c.parks, 1);
 	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_WAITING);
 	return gp;
 }
@@ -189,7 +193,7 @@ static rt_always_inline void rt_park_unlock_hot(struct rt_m *mp, struct rt_lock 
 {
 	struct rt_g *gp = rt_begin_park(mp, why);
 
-	if (rt_sched.single) {
+	if (rt_sched.single && likely(mp->p)) {
 		rt_unlock(l);
 	} else {
 		mp->after_g = gp;

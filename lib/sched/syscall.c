@@ -71,6 +71,9 @@ void rt_entersyscall(void)
 	struct rt_p *pp;
 	uint64_t w;
 
+	mp = rt_getm();
+	if (unlikely(!rt_m_p(mp)))
+		rt_p_regain(mp, gp);
 	rt_leave_m(gp);
 	mp = rt_getm();
 	pp = mp->p;
@@ -165,7 +168,10 @@ bool rt_p_retake(struct rt_p *pp, uint64_t word)
 {
 	if (GMP_P_WORD_STATUS(word) != GMP_P_SYSCALL)
 		return false;
-	return rt_p_cas(pp, word, GMP_P_WORD(GMP_P_IDLE, 0, GMP_P_WORD_SEQ(word)));
+	if (!rt_p_cas(pp, word, GMP_P_WORD(GMP_P_IDLE, 0, GMP_P_WORD_SEQ(word))))
+		return false;
+	rt_store_rlx(&pp->m, NULL);	/* an M that the kernel saw block has not forgotten it */
+	return true;
 }
 
 static bool has_work(struct rt_p *pp)

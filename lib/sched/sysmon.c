@@ -52,6 +52,25 @@ struct rt_sysmon_count rt_sysmon_count;
 
 /* ---- system calls and long runs -------------------------------------------------------------------------- */
 
+/* In no P's hands: every owner of a P looks at these before it gives it up. */
+static bool work_waits(void)
+{
+	return rt_load_acq(&rt_sched.globq.n) || rt_load_acq(&rt_sched.nmtied);
+}
+
+/* Some P has more to do than it does now. */
+static bool any_queue(void)
+{
+	uint32_t n;
+	struct rt_p **allp = rt_all_ps(&n);
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (!rt_runq_empty(allp[i]))
+			return true;
+	}
+	return false;
+}
+
 static bool timer_is_due(struct rt_p *pp, uint64_t now)
 {
 	uint64_t when = rt_timers_next(pp);
@@ -69,9 +88,9 @@ static bool has_queued(struct rt_p *pp)
  * for 10 ms. Without that, a G that makes one short call after the other would never be met in the
  * same call twice, and keep its P from all others.
  */
-static bool should_retake(struct rt_p *pp, uint64_t now, bool slice_over)
+static bool should_retake(struct rt_p *pp, uint64_t word, uint64_t now, bool slice_over)
 {
-	uint64_t tick = rt_load_rlx(&pp->syscalltick);
+	uint64_t tick = GMP_P_WORD_SEQ(word);	/* plus one at each block, whoever saw it */
 
 	if (timer_is_due(pp, now))
 		return true;
@@ -81,16 +100,18 @@ static bool should_retake(struct rt_p *pp, uint64_t now, bool slice_over)
 		/* Not for want of others who look for work: it would go forth and back each round. */
 		return slice_over && has_queued(pp);
 	}
-	return has_queued(pp) ||
-	       rt_load_acq(&rt_sched.nmspinning) + rt_load_acq(&rt_sched.npidle) == 0 ||
-	       pp->seen_syscallwhen + RT_FORCE_PREEMPT_NS <= now;
+	if (has_queued(pp) || work_waits() || pp->seen_syscallwhen + RT_FORCE_PREEMPT_NS <= now)
+		return true;
+	if (rt_load_rlx(&pp->m) && !any_queue())
+		return false;	/* it did not declare the call, the module saw it sleep: see handoff.c */
+	return rt_load_acq(&rt_sched.nmspinning) + rt_load_acq(&rt_sched.npidle) == 0;
 }
 
 static bool retake_syscall(struct rt_p *pp, uint64_t now, bool slice_over)
 {
 	uint64_t w = rt_load_acq(pp->word);
 
-	if (GMP_P_WORD_STATUS(w) != GMP_P_SYSCALL || !should_retake(pp, now, slice_over))
+	if (GMP_P_WORD_STATUS(w) != GMP_P_SYSCALL || !should_retake(pp, w, now, slice_over))
 		return false;
 	rt_inject_at(RT_INJ_RETAKE);
 	if (!rt_p_retake(pp, w))
@@ -222,12 +243,6 @@ static uint64_t check_timers(uint64_t now)
 	if (since < TIMER_ROUNDS && least > TIMER_NS)
 		return TIMER_NS;
 	return least < MAX_NS ? least : MAX_NS;
-}
-
-/* In no P's hands: every owner of a P looks at these before it gives it up. */
-static bool work_waits(void)
-{
-	return rt_load_acq(&rt_sched.globq.n) || rt_load_acq(&rt_sched.nmtied);
 }
 
 /* Work is queued, a P is idle and nobody comes: a thread could not be made before. */
@@ -426,6 +441,8 @@ int rt_sysmon_start(void)
 {
 	int err;
 
+	if (rt_env.nosysmon)
+		return 0;
 	rt_store_rel(&mon.stop, 0);
 	rt_note_clear(&rt_sched.sysmonnote);
 	mon.told = 0;

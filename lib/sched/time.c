@@ -42,7 +42,7 @@ static struct rt_timers *first_heap;	/* of P 0: for threads without a P; atomic 
 static struct rt_timers *near_heap(void)
 {
 	struct rt_m *mp = rt_getm();
-	struct rt_p *pp = mp ? rt_load_rlx(&mp->p) : NULL;
+	struct rt_p *pp = mp ? rt_m_p(mp) : NULL;
 
 	return pp ? pp->timers : rt_load_acq(&first_heap);
 }
@@ -51,7 +51,7 @@ static struct rt_timers *near_heap(void)
 static bool others_wait(void)
 {
 	struct rt_m *mp = rt_getm();
-	struct rt_p *pp = mp ? rt_load_rlx(&mp->p) : NULL;
+	struct rt_p *pp = mp ? rt_m_p(mp) : NULL;
 
 	return !pp || !rt_runq_empty(pp) || pp->yieldq.n || mp->tied.n || rt_load_rlx(&rt_sched.globq.n);
 }

@@ -67,9 +67,10 @@ static rt_noinline void ready_remote(struct rt_g *gp)
 void rt_ready(struct rt_g *gp)
 {
 	struct rt_m *mp = rt_getm();
+	struct rt_p *pp = mp ? rt_m_p(mp) : NULL;
 
-	if (likely(mp && mp->p)) {
-		rt_ready_hot(mp->p, gp);
+	if (likely(pp)) {
+		rt_ready_hot(pp, gp);
 		return;
 	}
 	rt_g_set_status(gp, GMP_G_WAITING, GMP_G_RUNNABLE);
@@ -98,7 +99,7 @@ static void start_idle(uint64_t n)
 void rt_inject(struct rt_gqueue *q)
 {
 	struct rt_m *mp = rt_getm();
-	struct rt_p *pp = mp ? mp->p : NULL;
+	struct rt_p *pp = mp ? rt_m_p(mp) : NULL;
 	struct rt_gqueue glob = { 0 };
 	uint64_t n;
 
@@ -112,6 +113,7 @@ void rt_inject(struct rt_gqueue *q)
 		rt_inject_at(RT_INJ_SUBMITTED);
 		rt_smp_mb();			/* MO-6: S2 */
 		start_idle(n);
+		rt_handoff_wake();
 		return;
 	}
 	for (n = rt_load_acq(&rt_sched.npidle); glob.n < n && q->head;)
@@ -159,6 +161,10 @@ RT_RETURN_BY_JUMP void rt_yield(void)
 	struct rt_m *mp = rt_getm();
 	struct rt_g *gp = mp->curg;
 
+	if (unlikely(!rt_m_p(mp))) {
+		rt_p_regain(mp, gp);
+		return;
+	}
 	gp->tied = 0;
 	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_RUNNABLE);
 	if (likely(rt_sched.single && !gp->lockedm)) {

@@ -97,8 +97,11 @@ static bool take_syscall_p(struct rt_p *pp)
 {
 	uint64_t w = rt_load_acq(pp->word);
 
-	return GMP_P_WORD_STATUS(w) == GMP_P_SYSCALL &&
-	       rt_p_cas(pp, w, GMP_P_WORD(GMP_P_GCSTOP, 0, GMP_P_WORD_SEQ(w)));
+	if (GMP_P_WORD_STATUS(w) != GMP_P_SYSCALL ||
+	    !rt_p_cas(pp, w, GMP_P_WORD(GMP_P_GCSTOP, 0, GMP_P_WORD_SEQ(w))))
+		return false;
+	rt_store_rlx(&pp->m, NULL);
+	return true;
 }
 
 void rt_world_take_syscall_p(struct rt_p *pp)
@@ -165,6 +168,8 @@ void rt_world_stop(void)
 
 	gate_enter(rt_getg());
 	mp = rt_getm();
+	if (unlikely(!rt_m_p(mp)))
+		rt_p_regain(mp, rt_getg());
 	rt_lock(&rt_sched.lock);
 	rt_sched.stopwait = rt_sched.maxprocs;
 	rt_store_rel(&rt_sched.gcwaiting, 1);

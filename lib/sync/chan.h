@@ -105,7 +105,7 @@ static inline void rt_chan_wake(struct rt_g *gp)
 {
 	struct rt_m *mp = rt_getm();
 
-	if (likely(mp && mp->p))
+	if (likely(mp && rt_m_p(mp)))
 		rt_ready_hot(mp->p, gp);
 	else
 		rt_chan_wake_slow(gp);

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * handoff.c - the module lets the P of an M go that blocks in its goroutine's own code.
+ *
+ * Owns:       slot->lost; standby Ms; what the module is told of the runtime's queues.
+ * Invariants: the word of an M's P is RUNNING(m) whenever m executes the runtime's code on behalf of a
+ *             goroutine, or slot->lost is set. The kernel makes it SYSCALL(m, seq) only while m sleeps
+ *             in other code, and RUNNING(m) again before m goes on (kmod/handoff.c).
+ * Ordering:   MO-8 for the word. slot->lost is written by the kernel on the thread's own CPU before
+ *             the thread goes on: program order is enough.
+ *
+ * So a P can be lost between any two instructions of the program or of a library, but not between two
+ * of the runtime; nor in a call the runtime makes into a library (os/callout.c sets slot->crit).
+ * Code of the runtime that begins on a goroutine's stack asks rt_m_p(), and is then safe until it
+ * returns, calls code of the program, or switches.
+ *
+ * An M whose P was taken does not go on: the module sends it a SIGURG on its way back to user mode,
+ * whose handler queues the goroutine with those tied to this thread, and gives the thread to the
+ * scheduler (preempt.c). Where that cannot be (signal handlers, SIGURG blocked) it runs on until it
+ * enters the runtime or blocks once more: there are then more threads running than Ps, for a while,
+ * but nobody touches a P that is not his.
+ *
+ * Idle Ms sleep in the module instead of on their notes. There is always one while the module is
+ * used: the last one that leaves starts the next.
+ */
+#include <errno.h>
+
+#include "os/kern.h"
+#include "os/textmap.h"
+#include "sched/env.h"
+#include "sched/hot.h"
+#include "sched/preempt.h"
+#include "sched/rcu.h"
+
+/* ---- the M that blocked ------------------------------------------------------------------------------- */
+
+/* Another has the P: pp->m is his. Nothing of the P is touched. */
+void rt_p_lost(struct rt_m *mp)
+{
+	rt_store_rlx(&mp->p, NULL);
+	rt_publish_p(mp, -1);
+	rt_compiler_barrier();
+	rt_store_rlx(&mp->slot->lost, 0);
+}
+
+static bool regain_locked(struct rt_g *gp, void *arg)
+{
+	struct rt_gqueue q = { 0 };
+
+	(void)arg;
+	rt_gqueue_push(&q, gp);
+	rt_inject(&q);
+	return true;
+}
+
+/*
+ * Only this thread can go on with it: compiled code may hold the address of a thread-local. A locked
+ * goroutine waits in the global queue, from where it comes back here; any other with the tied ones.
+ */
+void rt_p_regain(struct rt_m *mp, struct rt_g *gp)
+{
+	gp->h.wait_reason = GMP_WAIT_PREEMPTED;
+	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_RUNNABLE);
+	if (gp->lockedm) {
+		mp->after_g = gp;
+		mp->after_fn = regain_locked;
+	} else {
+		gp->tied = 1;
+		rt_gqueue_push(&mp->tied, gp);	/* only this M takes it, and that after the switch */
+	}
+	rt_switch_g0(mp, gp);
+}
+
+/* ---- the M that takes over ------------------------------------------------------------------------------ */
+
+bool rt_standby_uses(struct rt_m *mp)
+{
+	return rt_sched.handoff && mp->slot != &mp->own_slot && !rt_load_rlx(&mp->tied.n);
+}
+
+/* sched.lock held. The P, now between two Ms, or NULL: its M came back, or the world stops. */
+static struct rt_p *take(uint32_t p)
+{
+	struct rt_p *pp;
+
+	if (p >= rt_sched.maxprocs || rt_sched.gcwaiting || rt_load_acq(&rt_sched.ending))
+		return NULL;	/* whoever stops the world takes it himself */
+	pp = rt_sched.allp[p];
+	if (!rt_p_retake(pp, rt_load_acq(pp->word)))
+		return NULL;
+	rt_own_add(&pp->c.handoffs, 1);
+	return pp;
+}
+
+/*
+ * sched.lock held; somebody needs a P and has said so where the kernel looks (nmtied, globq). MO-H1: that,
+ * full fence, then the words; the kernel does the reverse when an M blocks: word, full barrier, then
+ * it looks for work. Either it sees the work and wakes a standby M, or the P is found here.
+ * Not those of declared calls (pp->m is NULL there): they are sysmon's to take.
+ */
+struct rt_p *rt_handoff_any(void)
+{
+	struct rt_p *pp;
+
+	if (!rt_sched.handoff)
+		return NULL;
+	rt_smp_mb();				/* MO-H1 */
+	for (uint32_t i = 0; i < rt_sched.maxprocs; i++) {
+		if (!rt_load_rlx(&rt_sched.allp[i]->m))
+			continue;
+		pp = take(i);
+		if (pp)
+			return pp;
+	}
+	return NULL;
+}
+
+/* Work was queued by a thread without a P. */
+void rt_handoff_wake(void)
+{
+	struct rt_p *pp;
+
+	if (!rt_sched.handoff || rt_load_acq(&rt_sched.npidle))
+		return;
+	rt_lock(&rt_sched.lock);
+	pp = rt_sched.globq.n ? rt_handoff_any() : NULL;
+	rt_unlock(&rt_sched.lock);
+	if (pp)
+		rt_handoff(pp);
+}
+
+/* Offline for RCU, as who sleeps is. True: this M has a P in nextp. False: it sleeps on, or somebody just gave it another one. */
+static bool take_blocked(struct rt_m *mp, uint32_t p)
+{
+	struct rt_p *pp;
+	bool mine;
+
+	rt_lock(&rt_sched.lock);
+	pp = take(p);
+	mine = pp && rt_m_unidle(mp);
+	if (mine)
+		mp->nextp = pp;
+	rt_unlock(&rt_sched.lock);
+	if (pp && !mine) {
+		rcu_thread_online();
+		rt_handoff(pp);
+		rcu_thread_offline();
+	}
+	return mine;
+}
+
+bool rt_standby_sleep(struct rt_m *mp, int64_t ns)
+{
+	while (rt_load_acq(&mp->park.key) == 0) {	/* MO-3 */
+		uint32_t p;
+		int ret = rt_sched.kern->standby(ns, &p);
+
+		if (ret == 0 && take_blocked(mp, p))
+			return true;
+		if (ret == -ETIMEDOUT)
+			return false;
+		if (ret < 0 && ret != -EINTR)
+			rt_throw_errno("the module does not let an M wait", ret);
+	}
+	return true;
+}
+
+/* ---- bring-up ---------------------------------------------------------------------------------------------- */
+
+/* Work that the kernel reads when the M of @pp blocks. Timers and the network are sysmon's. */
+void rt_handoff_word(struct rt_p *pp)
+{
+	struct gmp_p_shared *ps = &rt_sched.p_shared[pp->id];
+
+	ps->runq_head = (uintptr_t)&pp->runqhead;
+	ps->runq_tail = (uintptr_t)&pp->runqtail;
+	ps->work[0] = GMP_WORK((uintptr_t)&pp->runnext, 64);
+	ps->work[1] = GMP_WORK((uintptr_t)&pp->yieldq.n, 64);
+}
+
+/* Context: m0, before there is another thread: where Ms sleep must not change while one does. */
+void rt_handoff_init(void)
+{
+	struct gmp_handoff how = {
+		.size = sizeof(how),
+		.handler = rt_preempt_handler(),
+		.cookie = rt_preempt_cookie(),
+		.delay_ns = -1,
+		.work = { GMP_WORK((uintptr_t)&rt_sched.globq.n, 64),
+			  GMP_WORK((uintptr_t)&rt_sched.nmtied, 32) },
+	};
+	uintptr_t lo, hi;
+
+	/* A sanitizer's runtime is called from everywhere in ours, and is not fenced in. */
+	if (RT_SANITIZED || rt_env.nohandoff || rt_sched.m0->slot == &rt_sched.m0->own_slot ||
+	    !rt_textmap_bounds(&lo, &hi))
+		return;
+	how.text_lo = lo;
+	how.text_hi = hi;
+	if (rt_sched.kern->handoff(&how) < 0)
+		return;
+	rt_sched.handoff = true;
+}
+
+/* The first standby M. Without it sysmon does what it can. */
+void rt_handoff_start(void)
+{
+	if (rt_sched.handoff)
+		rt_m_start_idle();
+}
