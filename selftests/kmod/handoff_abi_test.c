@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * handoff_abi_test.c - GMP_IOC_HANDOFF, STANDBY, KICK, PREEMPT by hand: what the kernel does to a P word
+ * when a thread sleeps, when it must leave it alone, and what it answers to nonsense.
+ */
+#include "kmod_harness.h"
+#include <signal.h>
+
+#define RUNNING(m, seq)	GMP_P_WORD(GMP_P_RUNNING, (m) + 1, seq)
+#define BLOCKED(m, seq)	GMP_P_WORD(GMP_P_SYSCALL, (m) + 1, seq)
+
+static struct gmp_handoff how(void)
+{
+	return (struct gmp_handoff) { .size = sizeof(struct gmp_handoff), .delay_ns = 0 };
+}
+
+static int standby(int fd, int64_t ns, unsigned int *p)
+{
+	struct gmp_standby s = { .size = sizeof(s), .timeout_ns = ns };
+	int ret = ioctl(fd, GMP_IOC_STANDBY, &s);
+
+	*p = s.p;
+	return ret < 0 ? -errno : ret;
+}
+
+FIXTURE(handoff)
+{
+	struct dev d;
+	uint64_t work;
+	struct gmp_handoff how;
+};
+
+FIXTURE_SETUP(handoff)
+{
+	ASSERT_EQ(0, dev_attach(&self->d, 8, 4));
+	self->how = how();
+	ASSERT_EQ(0, dev_register(self->d.fd, 0, 0));
+	self->d.u[0].goid = 7;
+	self->d.u[0].p = 1;
+	self->d.p[1].word = RUNNING(0, 5);
+	self->work = 1;
+	self->d.p[1].work[0] = GMP_WORK((uintptr_t)&self->work, 64);
+}
+
+FIXTURE_TEARDOWN(handoff)
+{
+	close(self->d.fd);
+}
+
+/* ---- wrong calls --------------------------------------------------------------------------- */
+
+TEST(not_attached)
+{
+	struct gmp_handoff h = how();
+	int fd = dev_open();
+	unsigned int p;
+
+	EXPECT_EQ(-ENOTCONN, do_ioctl(fd, GMP_IOC_HANDOFF, &h));
+	EXPECT_EQ(-ENOTCONN, standby(fd, 0, &p));
+	EXPECT_EQ(-ENOTCONN, do_ioctl(fd, GMP_IOC_KICK, (void *)0));
+	EXPECT_EQ(-ENOTCONN, do_ioctl(fd, GMP_IOC_PREEMPT, (void *)0));
+	close(fd);
+}
+
+TEST_F(handoff, nonsense)
+{
+	struct gmp_handoff h = how();
+	int fd = self->d.fd;
+
+	h.size--;
+	EXPECT_EQ(-EINVAL, do_ioctl(fd, GMP_IOC_HANDOFF, &h));
+	h = how();
+	h.flags = 1;
+	EXPECT_EQ(-EINVAL, do_ioctl(fd, GMP_IOC_HANDOFF, &h));
+	h = how();
+	h.delay_ns = -2;
+	EXPECT_EQ(-EINVAL, do_ioctl(fd, GMP_IOC_HANDOFF, &h));
+	h.delay_ns = 1000000001;
+	EXPECT_EQ(-EINVAL, do_ioctl(fd, GMP_IOC_HANDOFF, &h));
+	h = how();
+	h.text_lo = 2;
+	h.text_hi = 1;
+	EXPECT_EQ(-EINVAL, do_ioctl(fd, GMP_IOC_HANDOFF, &h));
+	EXPECT_EQ(-EFAULT, do_ioctl(fd, GMP_IOC_HANDOFF, NULL));
+	EXPECT_EQ(-EFAULT, do_ioctl(fd, GMP_IOC_STANDBY, NULL));
+	EXPECT_EQ(-EINVAL, do_ioctl(fd, _IOW(GMP_IOC_MAGIC, 0x04, char[8]), &h));
+	EXPECT_EQ(-EINVAL, do_ioctl(fd, _IOWR(GMP_IOC_MAGIC, 0x05, char[8]), &h));
+	EXPECT_EQ(-ENOENT, do_ioctl(fd, GMP_IOC_KICK, (void *)3));
+	EXPECT_EQ(-ENOENT, do_ioctl(fd, GMP_IOC_KICK, (void *)-1ul));
+	EXPECT_EQ(-ENOENT, do_ioctl(fd, GMP_IOC_PREEMPT, (void *)8));
+	EXPECT_EQ(0, do_ioctl(fd, GMP_IOC_HANDOFF, &self->how));
+	EXPECT_EQ(-EBUSY, do_ioctl(fd, GMP_IOC_HANDOFF, &self->how));
+}
+
+TEST_F(handoff, standby_of_a_stranger)
+{
+	unsigned int p;
+
+	EXPECT_EQ(0, dev_unregister(self->d.fd));
+	EXPECT_EQ(-ENOENT, standby(self->d.fd, 0, &p));
+}
+
+TEST_F(handoff, standby_ends)
+{
+	unsigned int p;
+
+	self->d.u[0].goid = 0;
+	EXPECT_EQ(-ETIMEDOUT, standby(self->d.fd, 0, &p));
+	EXPECT_EQ(-ETIMEDOUT, standby(self->d.fd, 2000000, &p));
+	EXPECT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_KICK, (void *)0));
+	EXPECT_EQ(1, standby(self->d.fd, -1, &p));
+	EXPECT_EQ(-ETIMEDOUT, standby(self->d.fd, 1000000, &p));
+}
+
+/* ---- the word ------------------------------------------------------------------------------ */
+
+/* Blocks once. The word afterwards is the thread's own again, and its sequence says whether it was let go. */
+static unsigned int times_let_go(struct dev *d)
+{
+	unsigned int before = GMP_P_WORD_SEQ(d->p[1].word);
+
+	sleep_ms(3);
+	return GMP_P_WORD_SEQ(*(volatile __u64 *)&d->p[1].word) - before;
+}
+
+TEST_F(handoff, goes_and_comes)
+{
+	EXPECT_EQ(0, times_let_go(&self->d));
+	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
+	EXPECT_EQ(1, times_let_go(&self->d));
+	EXPECT_EQ(RUNNING(0, 6), self->d.p[1].word);
+	EXPECT_EQ(0, self->d.u[0].lost);
+	EXPECT_LT(0, self->d.k[0].p_blocked);
+	EXPECT_EQ(0, self->d.k[0].p_lost);
+}
+
+TEST_F(handoff, stays_when_it_must)
+{
+	sigset_t usr1, old;
+
+	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
+	self->d.u[0].crit = 1;
+	EXPECT_EQ(0, times_let_go(&self->d));
+	self->d.u[0].crit = 0;
+	self->d.u[0].goid = 0;
+	EXPECT_EQ(0, times_let_go(&self->d));
+	self->d.u[0].goid = 7;
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &usr1, &old);
+	EXPECT_EQ(0, times_let_go(&self->d));
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	self->d.u[0].p = 4;	/* no such P */
+	EXPECT_EQ(0, times_let_go(&self->d));
+	self->d.u[0].p = -1;
+	EXPECT_EQ(0, times_let_go(&self->d));
+	self->d.u[0].p = 1;
+	ASSERT_EQ(0, write_param("handoff", "N"));
+	EXPECT_EQ(0, times_let_go(&self->d));
+	ASSERT_EQ(0, write_param("handoff", "Y"));
+	EXPECT_EQ(1, times_let_go(&self->d));
+}
+
+TEST_F(handoff, stays_in_the_runtime)
+{
+	self->how.text_lo = 0;
+	self->how.text_hi = ~0ull;
+	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
+	EXPECT_EQ(0, times_let_go(&self->d));
+}
+
+/* A word that is not this thread's RUNNING is never touched, whatever it says. */
+TEST_F(handoff, words_of_others)
+{
+	static const __u64 words[] = {
+		0, ~0ull, RUNNING(1, 5), BLOCKED(0, 5), GMP_P_WORD(GMP_P_IDLE, 0, 5),
+		GMP_P_WORD(GMP_P_GCSTOP, 0, 5), GMP_P_WORD(GMP_P_RUNNING, 0xffffff, 5),
+		GMP_P_WORD(GMP_P_RUNNING, 0, 5), GMP_P_WORD(GMP_P_DEAD, 1, 5),
+	};
+	unsigned int i;
+
+	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
+	for (i = 0; i < ARRAY_SIZE(words); i++) {
+		self->d.p[1].word = words[i];
+		sleep_ms(1);
+		EXPECT_EQ(words[i], *(volatile __u64 *)&self->d.p[1].word);
+	}
+	EXPECT_EQ(0, self->d.u[0].lost);
+}
+
+/* ---- two threads --------------------------------------------------------------------------- */
+
+struct taker {
+	struct dev *d;
+	int ret;
+	unsigned int p;
+	uint64_t took_ns;
+	volatile int ready;
+};
+
+/* Takes what it is offered for good. */
+static void *take(void *arg)
+{
+	struct taker *t = arg;
+	__u64 w;
+
+	if (dev_register(t->d->fd, 1, 1))
+		return NULL;
+	t->ready = 1;
+	t->ret = standby(t->d->fd, 2000000000, &t->p);
+	t->took_ns = now_ns();
+	w = *(volatile __u64 *)&t->d->p[1].word;
+	if (!t->ret && GMP_P_WORD_STATUS(w) == GMP_P_SYSCALL)
+		__sync_bool_compare_and_swap(&t->d->p[1].word, w, RUNNING(1, GMP_P_WORD_SEQ(w)));
+	dev_unregister(t->d->fd);
+	return NULL;
+}
+
+static volatile sig_atomic_t signals;
+
+static void on_urg(int sig, siginfo_t *si, void *uc)
+{
+	(void)sig, (void)uc;
+	signals += si->si_code == SI_QUEUE && si->si_value.sival_ptr == (void *)0x1234ul;
+}
+
+static void listen_to_urg(struct gmp_handoff *h)
+{
+	struct sigaction sa = { .sa_sigaction = on_urg, .sa_flags = SA_SIGINFO };
+
+	sigaction(SIGURG, &sa, NULL);
+	h->handler = (uintptr_t)on_urg;
+	h->cookie = 0x1234;
+	signals = 0;
+}
+
+TEST_F(handoff, is_offered_and_taken)
+{
+	struct taker t = { .d = &self->d };
+	struct timespec ts = { .tv_nsec = 100000000 };
+	pthread_t thread;
+	uint64_t t0;
+
+	listen_to_urg(&self->how);
+	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
+	self->d.u[0].crit = 1;
+	pthread_create(&thread, NULL, take, &t);
+	ASSERT_TRUE(WAIT_FOR(t.ready));
+	sleep_ms(20);
+	self->d.u[0].crit = 0;
+	t0 = now_ns();
+	EXPECT_EQ(0, nanosleep(&ts, NULL));	/* not interrupted */
+	self->d.u[0].crit = 1;
+	EXPECT_EQ(1, signals);
+	EXPECT_EQ(1, self->d.u[0].lost);
+	EXPECT_EQ(RUNNING(1, 6), self->d.p[1].word);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, t.ret);
+	EXPECT_EQ(1, t.p);
+	EXPECT_LT(t.took_ns - t0, 60000000);
+	EXPECT_EQ(1, self->d.k[0].p_lost);
+}
+
+/* Blocked with nobody there: who comes later is sent to it at once. */
+TEST_F(handoff, late_standby)
+{
+	struct taker t = { .d = &self->d };
+	pthread_t thread;
+
+	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
+	pthread_create(&thread, NULL, take, &t);
+	sleep_ms(200);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, t.ret);
+	EXPECT_EQ(1, t.p);
+}
+
+TEST_F(handoff, nobody_is_woken_without_work)
+{
+	struct taker t = { .d = &self->d };
+	pthread_t thread;
+
+	self->work = 0;
+	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
+	pthread_create(&thread, NULL, take, &t);
+	ASSERT_TRUE(WAIT_FOR(t.ready));
+	sleep_ms(50);
+	EXPECT_EQ(0, self->d.k[0].p_woken);
+	EXPECT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_KICK, (void *)1));
+	pthread_join(thread, NULL);
+	EXPECT_EQ(1, t.ret);
+}
+
+/* ---- preemption ---------------------------------------------------------------------------- */
+
+static void *ask(void *arg)
+{
+	struct dev *d = arg;
+	int i;
+
+	for (i = 0; i < 200; i++) {
+		do_ioctl(d->fd, GMP_IOC_PREEMPT, (void *)0);
+		sleep_ms(1);
+	}
+	return NULL;
+}
+
+TEST_F(handoff, preemption_interrupts_nothing)
+{
+	struct timespec ts = { .tv_nsec = 150000000 };
+	pthread_t thread;
+	uint64_t end;
+	int asleep;
+
+	listen_to_urg(&self->how);
+	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
+	self->d.u[0].crit = 1;
+	pthread_create(&thread, NULL, ask, &self->d);
+	EXPECT_EQ(0, nanosleep(&ts, NULL));
+	asleep = signals;
+	EXPECT_LE(asleep, 1);
+	for (end = now_ns() + 3000000000ull; signals < asleep + 5 && now_ns() < end;)
+		;
+	EXPECT_LE(asleep + 5, signals);	/* computing, it gets them */
+	pthread_join(thread, NULL);
+}
+
+TEST_HARNESS_MAIN
