@@ -218,9 +218,9 @@ void gmp_handoff_out(struct gmp_worker *w, enum gmp_why why)
 
 /* ---- a standby M is woken ------------------------------------------------------------------ */
 
-/* KA-5: the number and the place of the P were written before the word. */
 static bool is_blocked(struct gmp_worker *w)
 {
+	/* KA-5: the number and the place of the P were written before the word */
 	u64 word = smp_load_acquire(&w->p_word);
 
 	return word && READ_ONCE(*READ_ONCE(w->p_at)) == word;
