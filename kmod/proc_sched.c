@@ -26,19 +26,6 @@ static const char * const now_names[] = { GMP_SCHED_NOWS(NOW_NAME) };
 static const char * const counter_names[] = { GMP_SCHED_COUNTERS(COUNTER_NAME) };
 #undef COUNTER_NAME
 
-static void show_nows(struct seq_file *m, const struct gmp_peek *pk)
-{
-	struct gmp_sched_word words[GMP_NOW_COUNT];
-	u32 i, n = min_t(u32, pk->l.nr_sched_words, GMP_NOW_COUNT);
-	u64 value;
-
-	if (!gmp_peek_read(pk, pk->l.sched_words, words, n * sizeof(*words)))
-		return;
-	for (i = 0; i < n; i++)
-		if (gmp_peek_word(pk, words[i].addr, words[i].size, &value))
-			seq_printf(m, "%s %llu\n", now_names[i], value);
-}
-
 /* The address of P @i; 0 if there is none. @allp is the address of the array of Ps. */
 static u64 p_addr(const struct gmp_peek *pk, u64 allp, u32 i)
 {
@@ -52,6 +39,41 @@ static u64 allp_addr(const struct gmp_peek *pk)
 	u64 allp;
 
 	return gmp_peek_read(pk, pk->l.allp, &allp, sizeof(allp)) ? allp : 0;
+}
+
+/*
+ * A goroutine that ends on another P than it was made on makes a part negative: only the sum means
+ * something, and while they run even that may be a few off.
+ */
+static u64 goroutines_of_ps(const struct gmp_peek *pk)
+{
+	u32 i, ps = min_t(u32, pk->l.maxprocs, GMP_MAX_P);
+	u64 sum = 0, one, p, allp = allp_addr(pk);
+
+	for (i = 0; pk->l.p_off_ng && i < ps && !fatal_signal_pending(current); i++) {
+		p = p_addr(pk, allp, i);
+		if (p && gmp_peek_read(pk, p + pk->l.p_off_ng, &one, sizeof(one)))
+			sum += one;
+		cond_resched();
+	}
+	return sum;
+}
+
+static void show_nows(struct seq_file *m, const struct gmp_peek *pk)
+{
+	struct gmp_sched_word words[GMP_NOW_COUNT];
+	u32 i, n = min_t(u32, pk->l.nr_sched_words, GMP_NOW_COUNT);
+	u64 value;
+
+	if (!gmp_peek_read(pk, pk->l.sched_words, words, n * sizeof(*words)))
+		return;
+	for (i = 0; i < n; i++) {
+		if (!gmp_peek_word(pk, words[i].addr, words[i].size, &value))
+			continue;
+		if (i == GMP_NOW_GOROUTINES)
+			value = max_t(s64, value + goroutines_of_ps(pk), 0);
+		seq_printf(m, "%s %llu\n", now_names[i], value);
+	}
 }
 
 static void sum_counters(const struct gmp_peek *pk, u64 *sum, u32 n)

@@ -216,7 +216,7 @@ struct gmp_rt_layout {
 	__u32	p_off_runqtail;	/* u32 */
 	__u32	p_off_runnext;	/* pointer */
 	__u32	p_off_schedtick; /* u64 */
-	__u32	reserved2;
+	__u32	p_off_ng;	/* s64: its part of GMP_NOW_GOROUTINES; 0 = there are no parts */
 
 	__u64	globq_len;	/* address of a u64: length of the global run queue */
 
@@ -246,7 +246,7 @@ struct gmp_sched_word {
 	X(GMP_NOW_SPINNING,	"threads_spinning") /* look for work */	\
 	X(GMP_NOW_THREADS_MADE,	"threads_created") /* ever */		\
 	X(GMP_NOW_SYSCALLS,	"syscalls")	/* declared ones, in progress */ \
-	X(GMP_NOW_GOROUTINES,	"goroutines")	/* those of the runtime not counted */ \
+	X(GMP_NOW_GOROUTINES,	"goroutines")	/* with the parts of the Ps; those of the runtime not counted */ \
 	X(GMP_NOW_GLOBAL_QUEUE,	"global_queue")
 
 /* Sums over all Ps since gmp_run() began; fields of the runtime's struct rt_p_counters, in this order. */

@@ -54,6 +54,7 @@ RT_PUBLIC struct gmp_rt_layout gmp_rt_layout = {
 	.p_off_runqtail = offsetof(struct rt_p, runqtail),
 	.p_off_runnext = offsetof(struct rt_p, runnext),
 	.p_off_schedtick = offsetof(struct rt_p, schedtick),
+	.p_off_ng = offsetof(struct rt_p, ng),
 	.nr_sched_words = GMP_NOW_COUNT,
 	.p_off_counters = offsetof(struct rt_p, c),
 	.nr_p_counters = GMP_COUNTER_COUNT,

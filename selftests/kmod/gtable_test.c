@@ -19,6 +19,7 @@ struct fake_p {
 	uint32_t	head, tail;
 	uint64_t	next, tick;
 	uint64_t	counters[GMP_COUNTER_COUNT];
+	int64_t		ng;
 };
 
 static struct gmp_rt_layout layout;
@@ -46,6 +47,7 @@ static void fake_layout(void)
 		.p_off_runqtail = offsetof(struct fake_p, tail),
 		.p_off_runnext = offsetof(struct fake_p, next),
 		.p_off_schedtick = offsetof(struct fake_p, tick),
+		.p_off_ng = offsetof(struct fake_p, ng),
 		.p_off_counters = offsetof(struct fake_p, counters),
 		.nr_p_counters = GMP_COUNTER_COUNT,
 		.sched_words = (unsigned long)words, .nr_sched_words = GMP_NOW_COUNT,
@@ -424,6 +426,12 @@ TEST_F(gtable, sched_format)
 	EXPECT_EQ(1, file_value(self->sched, "version", ' '));
 	EXPECT_EQ(1000, file_value(self->sched, "procs", ' '));
 	EXPECT_EQ(5, file_value(self->sched, "procs_idle", ' '));
+	EXPECT_EQ(1000 + GMP_NOW_GOROUTINES, file_value(self->sched, "goroutines", ' '));
+	fake_ps[2].ng = 50;	/* made there, and some of them ended elsewhere */
+	fake_ps[7].ng = -20;
+	EXPECT_EQ(1000 + GMP_NOW_GOROUTINES + 30, file_value(self->sched, "goroutines", ' '));
+	fake_ps[7].ng = -100000;
+	EXPECT_EQ(0, file_value(self->sched, "goroutines", ' '));
 	EXPECT_EQ(28, file_value(self->sched, "switches", ' '));
 	EXPECT_EQ((GMP_COUNTER_COUNT - 1) * 80 + 28, file_value(self->sched, "readies", ' '));
 }

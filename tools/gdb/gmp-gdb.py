@@ -44,7 +44,7 @@ LAYOUT_FIELDS = (
     "g_sp_off_bp reserved0 "
     "allm m_off_alllink m_off_id m_off_tid m_off_curg m_off_p m_off_tls "
     "allp p_off_id p_off_word p_off_m p_off_runqhead p_off_runqtail p_off_runnext "
-    "p_off_schedtick reserved2 globq_len").split()
+    "p_off_schedtick p_off_ng globq_len").split()
 HEAD = struct.Struct("<QIHHQQQQQQIIQ")      # struct gmp_g_head
 MAX_CHUNKS = 16384
 MAX_MS = 10000
