@@ -462,7 +462,8 @@ struct gmp_m_register {
  *     signal handler may have interrupted the runtime.
  * An M that finds its P taken gets gmp_m_user.lost = 1 and, where that interrupts nothing, a SIGURG
  * to itself on its way to user mode, if @handler is what handles SIGURG.
- * Errors: EINVAL size, flags, text or delay; ENOTCONN not attached; EBUSY done before; EFAULT.
+ * Errors: EOPNOTSUPP the module's parameter `handoff` is off; EINVAL size, flags, text or delay; ENOTCONN
+ * not attached; EBUSY done before; EFAULT.
  */
 struct gmp_handoff {
 	__u32	size;		/* u:w sizeof(struct gmp_handoff) */

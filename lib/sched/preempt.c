@@ -177,8 +177,8 @@ static rt_not_sanitized void on_sigurg(int sig, siginfo_t *si, void *ctx)
 		chain(sig, si, ctx);
 	else if (rt_textmap_own((uintptr_t)uc->uc_mcontext.gregs[REG_RIP]))
 		in_own_code(uc);
-	else if (!RT_SANITIZED && !rt_textmap_runtime((uintptr_t)uc->uc_mcontext.gregs[REG_RIP]) && rt_getm() &&
-		 rt_load_rlx(&rt_getm()->slot->lost))
+	else if (!RT_SANITIZED && !rt_textmap_runtime((uintptr_t)uc->uc_mcontext.gregs[REG_RIP]) &&
+		 rt_getm() && rt_load_rlx(&rt_getm()->slot->lost))
 		come_back(uc);
 }
 

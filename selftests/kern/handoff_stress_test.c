@@ -9,10 +9,32 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 
 #include "gmptest.h"
+
+/* Off by default; for the program as a whole: a case is a child that ends by _exit(). */
+static void handoff_is(const char *value)
+{
+	int fd = open("/sys/module/gmp/parameters/handoff", O_WRONLY);
+
+	if (fd >= 0) {
+		(void)!write(fd, value, 1);
+		close(fd);
+	}
+}
+
+static void __attribute__((constructor)) switch_on(void)
+{
+	handoff_is("Y");
+}
+
+static void __attribute__((destructor)) switch_off(void)
+{
+	handoff_is("N");
+}
 
 #define WORKERS	24
 
@@ -93,6 +115,7 @@ static pid_t start(const char *procs)
 	if (pid == 0) {
 		struct sigaction sa = { .sa_handler = on_usr1, .sa_flags = SA_RESTART };
 
+		prctl(PR_SET_PDEATHSIG, SIGKILL);	/* when a check fails: it holds the test's output */
 		setenv("GMP_MAXPROCS", procs, 1);
 		setenv("GMP_DEBUG", "kern=ko", 1);
 		sigaction(SIGUSR1, &sa, NULL);

@@ -23,6 +23,17 @@ static int standby(int fd, int64_t ns, unsigned int *p)
 	return ret < 0 ? -errno : ret;
 }
 
+/* Off by default. */
+static void __attribute__((constructor)) switch_on(void)
+{
+	write_param("handoff", "Y");
+}
+
+static void __attribute__((destructor)) switch_off(void)
+{
+	write_param("handoff", "N");
+}
+
 FIXTURE(handoff)
 {
 	struct dev d;
@@ -159,6 +170,14 @@ TEST_F(handoff, stays_when_it_must)
 	EXPECT_EQ(0, times_let_go(&self->d));
 	ASSERT_EQ(0, write_param("handoff", "Y"));
 	EXPECT_EQ(1, times_let_go(&self->d));
+}
+
+TEST_F(handoff, refused_when_off)
+{
+	ASSERT_EQ(0, write_param("handoff", "N"));
+	EXPECT_EQ(-EOPNOTSUPP, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
+	ASSERT_EQ(0, write_param("handoff", "Y"));
+	EXPECT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
 }
 
 TEST_F(handoff, stays_in_the_runtime)
