@@ -79,14 +79,17 @@ static pid_t start_reader(struct rnd *r, unsigned int number)
 
 static unsigned int lives, odd_deaths;
 
-/* Has it died? Whoever does must have been killed. The stop of a tracee is no death. */
+/*
+ * Has it died? Whoever does must have been killed, or single-stepped (fuzz_world.c): the trap of the last
+ * step may come after its tracer has let go. The stop of a tracee is no death.
+ */
 static bool has_died(pid_t pid, int flags)
 {
 	int status;
 
 	if (waitpid(pid, &status, flags | __WALL) != pid || WIFSTOPPED(status))
 		return false;
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+	if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGTRAP))
 		return true;
 	ksft_print_msg("process %d ended with status %#x\n", pid, status);
 	odd_deaths++;
