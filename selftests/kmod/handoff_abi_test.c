@@ -337,7 +337,7 @@ TEST_F(handoff, preemption_interrupts_nothing)
 	pthread_create(&thread, NULL, ask, &self->d);
 	EXPECT_EQ(0, nanosleep(&ts, NULL));
 	asleep = signals;
-	EXPECT_LE(asleep, 1);
+	EXPECT_LT(asleep, 50);	/* before and after its sleep, in which some 100 are asked for */
 	for (end = now_ns() + 3000000000ull; signals < asleep + 5 && now_ns() < end;)
 		;
 	EXPECT_LE(asleep + 5, signals);	/* computing, it gets them */
