@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "os/futex.h"
+#include "os/mark.h"
 
 #define HALT_NS		300000000ull	/* until all have come: a busy machine gives a thread its turn late */
 #define AGAIN_NS	30000000ull	/* until a mark is sent again */
@@ -81,16 +82,8 @@ static void show(struct rt_halt *h, const ucontext_t *uc)
 
 static bool marked(const siginfo_t *si)
 {
-	return (si->si_code == SI_QUEUE && si->si_value.sival_ptr == &mark) ||
+	return rt_mark_is(si, &mark) ||
 	       (si->si_code == SI_TKILL && si->si_pid == getpid());
-}
-
-static void pass_on(int sig, siginfo_t *si, void *uc)
-{
-	if (before.sa_flags & SA_SIGINFO)
-		before.sa_sigaction(sig, si, uc);
-	else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN)
-		before.sa_handler(sig);
 }
 
 static void on_urg(int sig, siginfo_t *si, void *uc)
@@ -99,7 +92,7 @@ static void on_urg(int sig, siginfo_t *si, void *uc)
 	struct rt_halt *h;
 
 	if (!marked(si)) {
-		pass_on(sig, si, uc);
+		rt_mark_pass_on(&before, sig, si, uc);
 		errno = saved;
 		return;
 	}
@@ -163,19 +156,6 @@ static bool undisturbed(uint32_t tid)
 	return restarts(nr, arg[3]);
 }
 
-static bool send_mark(uint32_t tid)
-{
-	siginfo_t si;
-
-	memset(&si, 0, sizeof(si));
-	si.si_signo = SIGURG;
-	si.si_code = SI_QUEUE;
-	si.si_pid = getpid();
-	si.si_uid = getuid();
-	si.si_value.sival_ptr = &mark;
-	return syscall(SYS_rt_tgsigqueueinfo, getpid(), tid, SIGURG, &si) == 0;
-}
-
 /* Each M that carries a G and has not come yet; with @h NULL only counts. */
 static uint32_t signal_all(struct rt_halt *h, bool dying)
 {
@@ -187,7 +167,7 @@ static uint32_t signal_all(struct rt_halt *h, bool dying)
 		if (!peek(&mp->curg, &gp, sizeof(gp)) || !peek(&mp->tid, &tid, sizeof(tid)))
 			break;
 		if (gp && tid && mp != self && !rt_halt_regs(h, mp) && (dying || undisturbed(tid)))
-			n += !h || (n < h->size && send_mark(tid));
+			n += !h || (n < h->size && rt_mark_send(tid, &mark));
 		if (!peek(&mp->alllink, &mp, sizeof(mp)))
 			break;
 	}

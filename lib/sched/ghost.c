@@ -24,13 +24,12 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include "gmprt/proc.h"
-#include "os/futex.h"
+#include "os/mark.h"
 #include "os/textmap.h"
 #include "sched/hot.h"
 #include "sched/rcu.h"
@@ -53,14 +52,6 @@ uint32_t rt_ghosts(void)
 }
 
 /* ---- the ghost's side --------------------------------------------------------------------------------- */
-
-static rt_not_sanitized void chain(int sig, siginfo_t *si, void *uc)
-{
-	if (before.sa_flags & SA_SIGINFO)
-		before.sa_sigaction(sig, si, uc);
-	else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN)
-		before.sa_handler(sig);
-}
 
 /*
  * In the program's own code, or in a system call that was not made by the runtime: with SA_RESTART the
@@ -90,8 +81,8 @@ static rt_not_sanitized void on_mark(int sig, siginfo_t *si, void *ctx)
 	struct rt_m *mp = rt_getm();
 	struct rt_g *gp = rt_getg();
 
-	if (si->si_code != SI_QUEUE || si->si_value.sival_ptr != &mark)
-		chain(sig, si, ctx);
+	if (!rt_mark_is(si, &mark))
+		rt_mark_pass_on(&before, sig, si, ctx);
 	else if (mp && gp && outside((uintptr_t)uc->uc_mcontext.gregs[REG_RIP]))
 		become_ghost(mp, gp);
 }
@@ -115,19 +106,6 @@ void rt_ghost_check(void)
 
 /* ---- the next run's side -------------------------------------------------------------------------------- */
 
-static void send_mark(uint32_t tid)
-{
-	siginfo_t si;
-
-	memset(&si, 0, sizeof(si));
-	si.si_signo = SIGURG;
-	si.si_code = SI_QUEUE;
-	si.si_pid = getpid();
-	si.si_uid = getuid();
-	si.si_value.sival_ptr = (void *)&mark;
-	rt_syscall6(SYS_rt_tgsigqueueinfo, getpid(), tid, SIGURG, (long)&si, 0, 0);
-}
-
 /* Takes ghosts off allm and asks the others once more. True: none is left. */
 static bool made_all(void)
 {
@@ -141,7 +119,7 @@ static bool made_all(void)
 			rt_m_disown(mp);
 			rt_add_rlx(&nghosts, 1);
 		} else {
-			send_mark(mp->tid);
+			rt_mark_send(mp->tid, &mark);
 		}
 	}
 	all = rt_sched.allm == NULL;

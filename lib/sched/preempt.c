@@ -33,14 +33,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include "gmprt/proc.h"
-#include "os/futex.h"
 #include "os/kern.h"
+#include "os/mark.h"
 #include "os/textmap.h"
 #include "sched/env.h"
 #include "sched/hot.h"
@@ -54,20 +53,6 @@ static bool installed;
 static const char mark;			/* its address says: this signal is ours */
 
 /* ---- the handler: on the M that is to be preempted -------------------------------------------------------- */
-
-static void chain(int sig, siginfo_t *si, void *uc)
-{
-	if (before.sa_flags & SA_SIGINFO)
-		before.sa_sigaction(sig, si, uc);
-	else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN)
-		before.sa_handler(sig);
-}
-
-/* Not one that the program sent itself with pthread_kill(). */
-static rt_not_sanitized bool ours(const siginfo_t *si)
-{
-	return si->si_code == SI_QUEUE && si->si_value.sival_ptr == &mark;
-}
 
 /*
  * Another mask than the thread began with: a signal handler of the program runs, and what that one
@@ -173,8 +158,8 @@ static rt_not_sanitized void on_sigurg(int sig, siginfo_t *si, void *ctx)
 	const ucontext_t *uc = ctx;
 
 	/* The pc first: inside the runtime nothing of an M or a G may be looked at. */
-	if (!ours(si))
-		chain(sig, si, ctx);
+	if (!rt_mark_is(si, &mark))
+		rt_mark_pass_on(&before, sig, si, ctx);
 	else if (rt_textmap_own((uintptr_t)uc->uc_mcontext.gregs[REG_RIP]))
 		in_own_code(uc);
 	else if (!RT_SANITIZED && !rt_textmap_runtime((uintptr_t)uc->uc_mcontext.gregs[REG_RIP]) &&
@@ -273,19 +258,6 @@ static enum rt_asked computes(struct rt_m *mp)
 	return sleeps == then ? RT_ASKED_COMPUTES : RT_ASKED_UNSURE;
 }
 
-static void send_signal(uint32_t tid)
-{
-	siginfo_t si;
-
-	memset(&si, 0, sizeof(si));
-	si.si_signo = SIGURG;
-	si.si_code = SI_QUEUE;
-	si.si_pid = getpid();
-	si.si_uid = getuid();
-	si.si_value.sival_ptr = (void *)&mark;
-	rt_syscall6(SYS_rt_tgsigqueueinfo, getpid(), tid, SIGURG, (long)&si, 0, 0);
-}
-
 /* Reader of RCU: the M may end, its struct stays. A thread of ours that ended is not signalled. */
 static enum rt_asked signal_m(struct rt_p *pp)
 {
@@ -300,7 +272,7 @@ static enum rt_asked signal_m(struct rt_p *pp)
 	}
 	what = computes(mp);
 	if (what == RT_ASKED_COMPUTES)
-		send_signal(mp->tid);
+		rt_mark_send(mp->tid, &mark);
 	return what;
 }
 

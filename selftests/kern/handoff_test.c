@@ -15,27 +15,7 @@
 #include <sys/wait.h>
 
 #include "gmptest.h"
-
-/* Off by default; for the program as a whole: a case is a child that ends by _exit(). */
-static void handoff_is(const char *value)
-{
-	int fd = open("/sys/module/gmp/parameters/handoff", O_WRONLY);
-
-	if (fd >= 0) {
-		(void)!write(fd, value, 1);
-		close(fd);
-	}
-}
-
-static void __attribute__((constructor)) switch_on(void)
-{
-	handoff_is("Y");
-}
-
-static void __attribute__((destructor)) switch_off(void)
-{
-	handoff_is("N");
-}
+#include "handoff_util.h"
 
 #define BLOCK_NS	50000000ll
 #define SOON_NS		10000000ll	/* emulation on a busy host; a quiet one shows 0.1 ms */

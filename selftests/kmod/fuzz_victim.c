@@ -403,18 +403,6 @@ static void start_thread(void)
 	pthread_attr_destroy(&attr);
 }
 
-/* The page that was touched is gone: put another one there and go on, or end the thread. */
-static void on_fault(int sig, siginfo_t *info, void *ctx)
-{
-	void *page = (void *)((unsigned long)info->si_addr & ~4095ul);
-	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
-
-	(void)sig;
-	(void)ctx;
-	if (mmap(page, 4096, PROT_READ | PROT_WRITE, flags, -1, 0) != page)
-		syscall(SYS_exit, 0);
-}
-
 static void on_tick(int sig)
 {
 	(void)sig;
@@ -426,7 +414,7 @@ static void on_tick(int sig)
  */
 static void set_signals(void)
 {
-	struct sigaction fault = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER };
+	struct sigaction fault = { .sa_sigaction = replace_page, .sa_flags = SA_SIGINFO | SA_NODEFER };
 	struct sigaction tick = { .sa_handler = on_tick };
 	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGURG };
 	struct itimerspec every = { { 0, 7000000 }, { 0, 7000000 } };

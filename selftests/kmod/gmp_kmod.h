@@ -413,6 +413,20 @@ static inline bool task_is(pid_t pid, pid_t tid, const char *name, const char *e
 	return task_word(pid, tid, name, word, sizeof(word)) && !strcmp(word, expect);
 }
 
+/* ---- faults -------------------------------------------------------------------------------- */
+
+/* Handler of SIGSEGV: the page that was touched is gone. Puts another one there, or ends the thread. */
+static inline void replace_page(int sig, siginfo_t *info, void *ctx)
+{
+	void *page = (void *)((unsigned long)info->si_addr & ~4095ul);
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
+
+	(void)sig;
+	(void)ctx;
+	if (mmap(page, 4096, PROT_READ | PROT_WRITE, flags, -1, 0) != page)
+		syscall(SYS_exit, 0);
+}
+
 /* ---- children ------------------------------------------------------------------------------ */
 
 /* Runs fn(arg) in a child; what it returns is its exit status. */

@@ -83,7 +83,7 @@ static void try_close(int i)
 		close(fd);
 }
 
-/* May hit a mapping that another thread just removed: see on_fault(). */
+/* May hit a mapping that another thread just removed: see replace_page(). */
 static void scribble(int i, unsigned int *rnd)
 {
 	volatile char *u = file[i].user;
@@ -214,21 +214,9 @@ static void start_thread(void)
 	pthread_detach(t);
 }
 
-/* The page that was scribbled on is gone: put another one there and go on, or end the thread. */
-static void on_fault(int sig, siginfo_t *info, void *ctx)
-{
-	void *page = (void *)((unsigned long)info->si_addr & ~4095ul);
-	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
-
-	(void)sig;
-	(void)ctx;
-	if (mmap(page, 4096, PROT_READ | PROT_WRITE, flags, -1, 0) != page)
-		syscall(SYS_exit, 0);
-}
-
 static void process_main(void)
 {
-	struct sigaction sa = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER };
+	struct sigaction sa = { .sa_sigaction = replace_page, .sa_flags = SA_SIGINFO | SA_NODEFER };
 	int i;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mark.h - SIGURG that the runtime sends to one of its own threads.
+ *
+ * The value it carries is the address of something of the sender's, the mark: it tells the signal from
+ * the program's own, and preemption, dumps and ghosts from one another. Whoever has installed a
+ * handler passes on what is not marked as his. The handlers may have interrupted a sanitizer's runtime.
+ */
+#ifndef RT_MARK_H
+#define RT_MARK_H
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/sanitize.h"
+#include "os/futex.h"
+
+/* True: sent. False: the thread has ended. Context: any. */
+static inline bool rt_mark_send(uint32_t tid, const void *mark)
+{
+	siginfo_t si;
+
+	memset(&si, 0, sizeof(si));
+	si.si_signo = SIGURG;
+	si.si_code = SI_QUEUE;
+	si.si_pid = getpid();
+	si.si_uid = getuid();
+	si.si_value.sival_ptr = (void *)mark;
+	return rt_syscall6(SYS_rt_tgsigqueueinfo, getpid(), tid, SIGURG, (long)&si, 0, 0) == 0;
+}
+
+static inline rt_not_sanitized bool rt_mark_is(const siginfo_t *si, const void *mark)
+{
+	return si->si_code == SI_QUEUE && si->si_value.sival_ptr == mark;
+}
+
+/* To the handler that was there @before. */
+static inline rt_not_sanitized void rt_mark_pass_on(const struct sigaction *before, int sig, siginfo_t *si,
+						    void *uc)
+{
+	if (before->sa_flags & SA_SIGINFO)
+		before->sa_sigaction(sig, si, uc);
+	else if (before->sa_handler != SIG_DFL && before->sa_handler != SIG_IGN)
+		before->sa_handler(sig);
+}
+
+#endif
