@@ -14,11 +14,12 @@
 #   -m    instead of running tests: add up runs whose output is in FILE..., show what failed and
 #         what was skipped in any of them
 #
-# A line a test program, the whole output of those that failed, then what was skipped and why;
-# the last line is "N passed, N failed, N skipped". These count cases (TAP lines). A program
-# that keeps to its TAP but goes wrong otherwise is one failed case more: it died of a signal,
-# ran out of time, broke its plan, printed no TAP, its exit status contradicts its lines, it
-# left a process behind, or (in a guest, as root) the kernel had something to say meanwhile.
+# A line a test program, of those that failed all they said but the cases that passed (who keeps
+# only a part of this still has the reason), then what failed, and what was skipped and why; the
+# last line is "N passed, N failed, N skipped". These count cases (TAP lines). A program that keeps
+# to its TAP but goes wrong otherwise is one failed case more: it died of a signal, ran out of
+# time, broke its plan, printed no TAP, its exit status contradicts its lines, it left a process
+# behind, or (in a guest, as root) the kernel had something to say meanwhile.
 #
 # Exit status: 1 when anything failed, else 0.
 set -u
@@ -233,6 +234,12 @@ look_after()
 	fi
 }
 
+# broken LOG: the names of the cases that failed, as far as a line has room
+broken()
+{
+	sed -n 's/^not ok *[0-9]* *-* *//p' "$1" | head -n 4 | paste -sd ';' | cut -c 1-200
+}
+
 fail()
 {
 	failures+=("$label$name: $1")
@@ -282,9 +289,9 @@ run_test()
 	text="($lines cases, $text)"
 	if [ "$bad" -gt 0 ] || [ -n "$problem" ]; then
 		[ -z "$problem" ] || failed=$((failed + 1))
-		[ "$bad" -eq 0 ] || problem="$bad failed${problem:+; $problem}"
+		[ "$bad" -eq 0 ] || problem="$bad failed: $(broken "$log")${problem:+; $problem}"
 		fail "$problem $text"
-		sed "s,^,$label$name| ," "$log"
+		grep -vE '^ok([[:space:]]|$)' "$log" | tail -n 300 | sed "s,^,$label$name| ,"
 	elif [ "$lines" -eq 0 ]; then
 		echo "skip $label$name: ${whys[0]}"
 	else
