@@ -88,11 +88,19 @@ void rt_main_done(struct rt_g *gp)
 
 static uint32_t foreigners;	/* threads between enter and leave; atomic, MO-11 */
 
-/* MO-11: count, full fence, read `running`; the end: clear `running`, full fence, read the count. */
-bool rt_ext_enter(void)
+/*
+ * MO-11: count, full fence, read `running` or `alive`; the end: clear it, full fence, read the count.
+ * Two words, for Ms go on for a while after the first: what they wait in is still theirs.
+ */
+void rt_ext_hold(void)
 {
 	rt_add_ar(&foreigners, 1);
 	rt_smp_mb();
+}
+
+bool rt_ext_enter(void)
+{
+	rt_ext_hold();
 	if (rt_load_acq(&rt_sched.running))
 		return true;
 	rt_ext_leave();
@@ -104,9 +112,9 @@ void rt_ext_leave(void)
 	rt_sub_ar(&foreigners, 1);
 }
 
-static void expel_foreigners(void)
+static void expel_foreigners(bool *from)
 {
-	rt_store_rel(&rt_sched.running, false);
+	rt_store_rel(from, false);
 	rt_smp_mb();
 	while (rt_load_acq(&foreigners))
 		sched_yield();
@@ -198,6 +206,7 @@ static int bring_up(void *arg)
 	if (err)
 		goto err_preempt;
 	rt_handoff_start();
+	rt_store_rel(&rt_sched.alive, true);
 	rt_store_rel(&rt_sched.running, true);
 	return 0;
 
@@ -245,6 +254,7 @@ static bool left_behind;	/* Ms, by the last run; gmp_run() alone, which is one a
 /* What Ms use. @ghosts: some go on in the program's code, on stacks of that run: these stay for ever. */
 static void release_run(bool ghosts)
 {
+	expel_foreigners(&rt_sched.alive);
 	rt_p_release_all();
 	rt_g_release_all();
 	if (ghosts)
@@ -276,7 +286,7 @@ static void tear_down(void)
 
 	rt_sysmon_stop();
 	rt_m_forget_wanted();
-	expel_foreigners();
+	expel_foreigners(&rt_sched.running);
 	left = rt_m_wait_others(END_NS);
 	rt_preempt_fini();
 	if (rt_env.stats)

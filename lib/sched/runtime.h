@@ -195,6 +195,7 @@ struct rt_sched {
 	uint32_t maxprocs;		/* number of Ps; changed with the world stopped */
 	bool single;			/* maxprocs == 1: nobody steals, plain accesses suffice */
 	bool running;			/* gmp_run() runs; atomic */
+	bool alive;			/* its goroutines' stacks are there; outlasts `running`; atomic, MO-11 */
 	bool acct;			/* accounting by goroutine. const while running */
 	uint32_t gcwaiting;		/* the world is to stop; atomic */
 	uint32_t ending;		/* main has returned; atomic */

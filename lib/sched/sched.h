@@ -57,6 +57,30 @@ extern const struct rt_label_ops *rt_label_ops;
 bool rt_ext_enter(void);
 void rt_ext_leave(void);
 
+/*
+ * Around what touches Gs that wait in an object of the program: on a thread that is no M it keeps their
+ * stacks in place, if rt_waiters_alive(); else there are none, whatever the object says. Of objects
+ * whose lock is taken in between: asked under that lock, so that nobody can have come since.
+ */
+void rt_ext_hold(void);
+
+static inline void rt_waiters_enter(void)
+{
+	if (unlikely(!rt_getm()))
+		rt_ext_hold();
+}
+
+static inline bool rt_waiters_alive(void)
+{
+	return likely(rt_getm() != NULL) || rt_load_acq(&rt_sched.alive);	/* MO-11 */
+}
+
+static inline void rt_waiters_leave(void)
+{
+	if (unlikely(!rt_getm()))
+		rt_ext_leave();
+}
+
 /* ---- runq.c: queues --------------------------------------------------------------------- */
 
 void rt_runq_put(struct rt_p *pp, struct rt_g *gp, bool next);		/* owner */

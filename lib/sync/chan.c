@@ -93,21 +93,23 @@ rt_cold void rt_chan_forget(struct gmp_chan *c)
 }
 
 /*
- * On a thread that is no M: those who wait, and their stacks, are there only while gmp_run() runs. If
- * somebody is taken the run does not end until rt_chan_wake().
+ * On a thread that is no M: those who wait, and their stacks, are there only until the run is over. If
+ * somebody is taken that is not before rt_chan_wake().
  */
 rt_cold struct rt_sudog *rt_chan_take_foreign(struct gmp_chan *c, struct rt_waitq *q)
 {
 	struct rt_sudog *sg;
 
-	if (!rt_ext_enter()) {
+	rt_waiters_enter();
+	if (!rt_waiters_alive()) {
 		rt_chan_forget(c);
+		rt_waiters_leave();
 		return NULL;
 	}
 	rt_chan_check_gen(c);
 	sg = rt_waitq_take(q);
 	if (!sg)
-		rt_ext_leave();
+		rt_waiters_leave();
 	return sg;
 }
 

@@ -57,15 +57,16 @@ RT_PUBLIC void gmp_cond_signal(struct gmp_cond *c)
 		rt_throw("gmp_cond_signal: NULL condition");
 	if (nobody_waits(c))
 		return;
+	rt_waiters_enter();
 	b = rt_bucket_lock(c);
 	w = rt_waiter_pop(b, c);
-	if (w) {
-		rt_store_rlx(&c->waiters, c->waiters - 1);
+	rt_store_rlx(&c->waiters, w ? c->waiters - 1 : 0);	/* 0: they waited in an earlier run */
+	if (w)
 		gp = rt_waiter_grant(w);
-	}
 	rt_unlock(&b->lock);
 	if (gp)
 		rt_ready(gp);
+	rt_waiters_leave();
 }
 
 RT_PUBLIC void gmp_cond_broadcast(struct gmp_cond *c)
@@ -79,6 +80,7 @@ RT_PUBLIC void gmp_cond_broadcast(struct gmp_cond *c)
 		rt_throw("gmp_cond_broadcast: NULL condition");
 	if (nobody_waits(c))
 		return;
+	rt_waiters_enter();
 	b = rt_bucket_lock(c);
 	rt_store_rlx(&c->waiters, 0);
 	while ((w = rt_waiter_pop(b, c)) != NULL) {
@@ -89,4 +91,5 @@ RT_PUBLIC void gmp_cond_broadcast(struct gmp_cond *c)
 	rt_unlock(&b->lock);
 	if (q.n)
 		rt_ready_list(&q);
+	rt_waiters_leave();
 }

@@ -50,12 +50,14 @@ RT_PUBLIC struct gmp_ctx *gmp_group_ctx(struct gmp_group *g)
 	fresh = gmp_ctx_with_cancel(gmp_ctx_background());
 	if (!fresh)
 		return NULL;
+	rt_waiters_enter();
 	b = rt_bucket_lock(&g->err);
 	ctx = g->ctx;
 	if (!ctx)
 		rt_store_rel(&g->ctx, fresh);	/* MO-S20 */
 	err = g->err;
 	rt_unlock(&b->lock);
+	rt_waiters_leave();
 	if (ctx) {
 		gmp_ctx_unref(fresh);
 		return ctx;

@@ -150,15 +150,19 @@ static rt_noinline void lock_slow(struct gmp_mutex *m, enum gmp_wait_reason why,
 /* Pops the first waiter; there is one, says the state. @m is not followed any more. */
 static void wake_first(struct gmp_mutex *m, bool handoff)
 {
-	struct rt_bucket *b = rt_bucket_lock(m);
-	struct rt_waiter *w = rt_waiter_pop(b, m);
+	struct rt_bucket *b;
+	struct rt_waiter *w;
 	struct rt_g *gp;
 
+	rt_waiters_enter();
+	b = rt_bucket_lock(m);
+	w = rt_waiter_pop(b, m);
 	if (!w)
 		rt_throw("sync: inconsistent mutex state");
 	gp = rt_waiter_grant(w);
 	rt_unlock(&b->lock);
 	rt_ready(gp);
+	rt_waiters_leave();
 	if (handoff)
 		gmp_yield();	/* the lock is gone already: do not let its new owner wait for us */
 }

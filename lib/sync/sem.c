@@ -196,11 +196,13 @@ RT_PUBLIC int gmp_sem_try(struct gmp_sem *s, int64_t n)
 
 static rt_noinline int release_slow(struct gmp_sem *s, int64_t n)
 {
-	struct rt_bucket *b = rt_bucket_lock(s);
 	struct rt_gqueue q = { 0 };
+	struct rt_bucket *b;
 	uint64_t state;
 	int err = 0;
 
+	rt_waiters_enter();
+	b = rt_bucket_lock(s);
 	do {
 		state = rt_load_rlx(&s->state);
 		if (n > GMP_SEM_MAX - permits(state)) {
@@ -212,6 +214,7 @@ static rt_noinline int release_slow(struct gmp_sem *s, int64_t n)
 		serve(b, s, &q);
 	rt_unlock(&b->lock);
 	ready_all(&q);
+	rt_waiters_leave();
 	return err;
 }
 

@@ -41,7 +41,11 @@ static uint64_t mix(uintptr_t key)
 
 /**
  * rt_bucket_lock() - find and lock the bucket of an address
- * Context: any thread, any stack. Locks: out, rank WAITQ. @addr is not followed.
+ * Context: any thread, any stack, between rt_waiters_enter() and _leave() if it may be none of ours.
+ * Locks: out, rank WAITQ. @addr is not followed.
+ *
+ * Waiters of a gmp_run() that is over are forgotten: their stacks are gone. Not before it is: Ms go on
+ * for a while when main has returned, and so do the waiters they know of.
  */
 struct rt_bucket *rt_bucket_lock(const void *addr)
 {
@@ -49,8 +53,8 @@ struct rt_bucket *rt_bucket_lock(const void *addr)
 	struct rt_bucket *b = &table[mix((uintptr_t)addr >> 3) >> (64 - BUCKETS_LOG2)];
 
 	rt_lock(&b->lock);
-	if (unlikely(b->gen != rt_sched.gen || !rt_load_rlx(&rt_sched.running))) {
-		b->root = NULL;	/* goroutines of a gmp_run() that has ended: their stacks are gone */
+	if (unlikely(!rt_waiters_alive() || b->gen != rt_sched.gen)) {
+		b->root = NULL;
 		b->gen = rt_sched.gen;
 	}
 	return b;
@@ -233,14 +237,14 @@ void rt_semacquire(uint32_t *addr, bool lifo, enum gmp_wait_reason why)
 	struct rt_waiter w = { .gp = rt_may_park() };
 	struct rt_bucket *b;
 
+	if (!w.gp)
+		rt_throw("sync: semacquire outside a goroutine");
 	b = rt_bucket_lock(addr);
 	if (*addr > 0) {
 		(*addr)--;
 		rt_unlock(&b->lock);
 		return;
 	}
-	if (!w.gp)
-		rt_throw("sync: semacquire outside a goroutine");
 	rt_inject_at(RT_INJ_SEMA);
 	rt_waiter_add(b, &w, addr, lifo);
 	rt_waiter_park(b, &w, why);
@@ -254,19 +258,22 @@ void rt_semacquire(uint32_t *addr, bool lifo, enum gmp_wait_reason why)
  */
 void rt_semrelease(uint32_t *addr, bool handoff)
 {
-	struct rt_bucket *b = rt_bucket_lock(addr);
-	struct rt_waiter *w = rt_waiter_pop(b, addr);
+	struct rt_bucket *b;
+	struct rt_waiter *w;
 	struct rt_g *gp = NULL;
 
+	rt_waiters_enter();
+	b = rt_bucket_lock(addr);
+	w = rt_waiter_pop(b, addr);
 	if (w)
 		gp = rt_waiter_grant(w);
 	else
 		(*addr)++;
 	rt_unlock(&b->lock);
-	if (!gp)
-		return;
 	rt_inject_at(RT_INJ_SEMA_WAKE);
-	rt_ready(gp);
-	if (handoff)
+	if (gp)
+		rt_ready(gp);
+	rt_waiters_leave();
+	if (gp && handoff)
 		gmp_yield();
 }

@@ -45,10 +45,12 @@ static inline uint64_t next_round(uint64_t state)
 /* The waiters of @round, and of earlier ones should they be late, may go. */
 static rt_noinline void release_all(struct gmp_wg *wg, uint32_t round)
 {
-	struct rt_bucket *b = rt_bucket_lock(wg);
 	struct rt_gqueue q = { 0 };
+	struct rt_bucket *b;
 	struct rt_waiter *w;
 
+	rt_waiters_enter();
+	b = rt_bucket_lock(wg);
 	while ((w = rt_waiter_first(b, wg)) != NULL && (int32_t)((uint32_t)w->n - round) <= 0) {
 		rt_waiter_del(b, w);
 		rt_gqueue_push(&q, rt_waiter_grant(w));
@@ -58,6 +60,7 @@ static rt_noinline void release_all(struct gmp_wg *wg, uint32_t round)
 		rt_ready(q.head);
 	else if (q.n)
 		rt_ready_list(&q);
+	rt_waiters_leave();
 }
 
 static inline void add(struct gmp_wg *wg, int delta)

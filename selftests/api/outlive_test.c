@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* outlive_test.c - objects that outlive a run: who waited in them is forgotten with it. */
+#include <gmprt.h>
+#include <pthread.h>
+
+#include "death_util.h"
+
+static struct gmp_mutex m;
+static struct gmp_sem s;
+static uint32_t there;
+
+static uint32_t get(uint32_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static void set(uint32_t *p, uint32_t v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
+/* ---- a run ends while goroutines still run -------------------------------------------------- */
+
+static void waits_for_m(void *arg)
+{
+	(void)arg;
+	gmp_mutex_lock(&m);
+	gmp_mutex_unlock(&m);
+}
+
+/* Cannot be stopped, and unlocks when main has returned long ago. */
+static void unlocks_late(void *arg)
+{
+	uint64_t end;
+
+	(void)arg;
+	gmp_nopreempt_begin();
+	gmp_mutex_lock(&m);
+	set(&there, 1);
+	end = gmp_now() + 300000000;
+	while (gmp_now() < end)
+		;
+	gmp_mutex_unlock(&m);
+	set(&there, 2);
+	gmp_nopreempt_end();
+}
+
+static int returns_first(void *arg)
+{
+	(void)arg;
+	gmp_lock_os_thread();	/* else the calling thread may carry the other, and cannot return */
+	gmp_go(unlocks_late, NULL);
+	while (!get(&there))
+		gmp_yield();
+	gmp_go(waits_for_m, NULL);
+	settle(1);
+	return 7;
+}
+
+TEST(an_unlock_while_the_run_ends)
+{
+	setenv("GMP_MAXPROCS", "4", 1);
+	CHECK_EQ(gmp_run(returns_first, NULL), 7);
+	CHECK_EQ(get(&there), 2);
+}
+
+/* ---- threads outside ------------------------------------------------------------------------------ */
+
+static struct gmp_cond c;
+static uint32_t stop;
+
+static void *signals(void *arg)
+{
+	(void)arg;
+	while (!get(&stop)) {
+		gmp_cond_broadcast(&c);
+		gmp_sem_release(&s, 1);
+		gmp_sem_try(&s, 1);
+	}
+	return NULL;
+}
+
+static void waits_on_c(void *arg)
+{
+	struct gmp_mutex own = { 0 };
+
+	(void)arg;
+	gmp_mutex_lock(&own);
+	for (;;)
+		gmp_cond_wait(&c, &own);
+}
+
+static void waits_on_s(void *arg)
+{
+	(void)arg;
+	for (;;)
+		gmp_sem_acquire(&s, 1);
+}
+
+static int returns_soon(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 8; i++) {
+		gmp_go(waits_on_c, NULL);
+		gmp_go(waits_on_s, NULL);
+	}
+	gmp_sleep(100000);
+	return 1;
+}
+
+PTEST(threads_outside_wake_while_runs_end)
+{
+	pthread_t t[2];
+
+	memset(&s, 0, sizeof(s));
+	set(&stop, 0);
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(pthread_create(&t[i], NULL, signals, NULL), 0);
+	for (int i = 0; i < GMPTEST_SCALE(400); i++)
+		CHECK_EQ(gmp_run(returns_soon, NULL), 1);
+	set(&stop, 1);
+	for (int i = 0; i < 2; i++)
+		pthread_join(t[i], NULL);
+}
