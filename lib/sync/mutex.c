@@ -92,13 +92,13 @@ static bool wait_turn(struct gmp_mutex *m, uint32_t old, struct attempt *a, enum
 		new |= STARVING;
 	if (a->awoke)
 		new &= ~WOKEN;
-	if (!a->since)
-		a->since = rt_now();
 	b = rt_bucket_lock(m);
 	if (!rt_cas_acq(&m->state, old, new)) {
 		rt_unlock(&b->lock);
 		return false;
 	}
+	if (!a->since)
+		a->since = rt_now();	/* not before it queues: it would stand before others the next time */
 	rt_waiter_add(b, &w, m, lifo);
 	rt_waiter_park(b, &w, why);
 	return true;
