@@ -2,13 +2,15 @@
 /*
  * mutex.c - gmp_mutex.
  *
- * Owns:       m->state. Not here: the queue of those that wait (sema.c, keyed by the address of m).
+ * Owns:       m->state, m->run. Not here: the queue of those that wait (sema.c, keyed by the address of m).
  * State:      bit 0 LOCKED, bit 1 WOKEN, bit 2 STARVING, from bit 3 the number of waiters.
  * Invariants: the number is raised together with the queue, under the bucket's lock, so whoever
  *             lowers it (or reads it with STARVING) finds a waiter there.
  *             WOKEN: one waiter was popped, or one G spins; nobody else is woken meanwhile.
  *             STARVING: LOCKED is set only by the waiter that was popped, for itself.
- * Locks:      the bucket's (rank WAITQ) in the slow path.
+ *             All bits but LOCKED are about waiters, of the gmp_run() number m->run; those of a run that
+ *             is over are void (forget_waiters()).
+ * Locks:      the bucket's (rank WAITQ) in the slow path; m->run is written under it.
  * Ordering:   MO-S1 lock: acquire, pairs with MO-S2 unlock: release. A popped waiter in starvation
  *             mode gets the order from MO-S0 as well.
  *
@@ -39,6 +41,43 @@
 #define STARVE_NS	1000000u
 #define SPIN_TRIES	4
 #define SPIN_PAUSES	30
+
+/* ---- waiters of a run that is over ---------------------------------------------------------------- */
+
+/*
+ * Between rt_waiters_enter() and _leave(). A yes is sure under the bucket's lock only: the first waiter of
+ * this run may have come just now, and its number not be seen yet.
+ */
+static inline bool outlived(const struct gmp_mutex *m, uint32_t old)
+{
+	return unlikely(old & ~LOCKED) &&
+	       unlikely(rt_load_rlx(&m->run) != rt_load_rlx(&rt_sched.gen) || !rt_waiters_alive());
+}
+
+static rt_cold void forget_waiters(struct gmp_mutex *m)
+{
+	struct rt_bucket *b = rt_bucket_lock(m);
+	uint32_t old;
+
+	do {
+		old = rt_load_rlx(&m->state);
+	} while (outlived(m, old) && !rt_cas_ar(&m->state, old, old & LOCKED));
+	rt_unlock(&b->lock);
+}
+
+/* The state, with nothing in it of an earlier run. */
+static inline uint32_t state_of(struct gmp_mutex *m)
+{
+	uint32_t old = rt_load_rlx(&m->state);
+
+	while (outlived(m, old)) {
+		forget_waiters(m);
+		old = rt_load_rlx(&m->state);
+	}
+	return old;
+}
+
+/* ---- lock -------------------------------------------------------------------------------------------- */
 
 /* What one call of lock_slow() remembers between its attempts. */
 struct attempt {
@@ -93,6 +132,8 @@ static bool wait_turn(struct gmp_mutex *m, uint32_t old, struct attempt *a, enum
 	if (a->awoke)
 		new &= ~WOKEN;
 	b = rt_bucket_lock(m);
+	if (!(old & ~LOCKED))
+		rt_store_rlx(&m->run, rt_sched.gen);	/* nobody waits: whatever stood there is void */
 	if (!rt_cas_acq(&m->state, old, new)) {
 		rt_unlock(&b->lock);
 		return false;
@@ -120,12 +161,13 @@ static rt_noinline void lock_slow(struct gmp_mutex *m, enum gmp_wait_reason why,
 {
 	struct attempt a = { 0 };
 
+	rt_waiters_enter();
 	for (;;) {
-		uint32_t old = rt_load_rlx(&m->state);
+		uint32_t old = state_of(m);
 
 		if (!(old & (LOCKED | STARVING))) {
 			if (take(m, old, &a))
-				return;
+				break;
 			continue;
 		}
 		if (!(old & STARVING) && can_spin(&a)) {
@@ -140,11 +182,12 @@ static rt_noinline void lock_slow(struct gmp_mutex *m, enum gmp_wait_reason why,
 		old = rt_load_rlx(&m->state);
 		if (old & STARVING) {
 			take_over(m, old, &a);
-			return;
+			break;
 		}
 		a.awoke = true;
 		a.spins = 0;
 	}
+	rt_waiters_leave();
 }
 
 /* Pops the first waiter; there is one, says the state. @m is not followed any more. */
@@ -154,7 +197,6 @@ static void wake_first(struct gmp_mutex *m, bool handoff)
 	struct rt_waiter *w;
 	struct rt_g *gp;
 
-	rt_waiters_enter();
 	b = rt_bucket_lock(m);
 	w = rt_waiter_pop(b, m);
 	if (!w)
@@ -162,7 +204,6 @@ static void wake_first(struct gmp_mutex *m, bool handoff)
 	gp = rt_waiter_grant(w);
 	rt_unlock(&b->lock);
 	rt_ready(gp);
-	rt_waiters_leave();
 	if (handoff)
 		gmp_yield();	/* the lock is gone already: do not let its new owner wait for us */
 }
@@ -172,8 +213,9 @@ static rt_noinline void unlock_slow(struct gmp_mutex *m)
 	uint32_t old, new;
 	bool wake;
 
+	rt_waiters_enter();
 	do {
-		old = rt_load_rlx(&m->state);
+		old = state_of(m);
 		if (!(old & LOCKED))
 			rt_throw("sync: unlock of unlocked mutex");
 		new = old & ~LOCKED;
@@ -185,6 +227,7 @@ static rt_noinline void unlock_slow(struct gmp_mutex *m)
 	} while (!rt_cas_ar(&m->state, old, new));	/* MO-S2: release; pairs with MO-S1 */
 	if (wake)
 		wake_first(m, old & STARVING);
+	rt_waiters_leave();
 }
 
 /* rt_mutex_lock() - gmp_mutex_lock(); @why is shown while it waits, @text said if it may not. */
@@ -203,6 +246,16 @@ RT_PUBLIC void gmp_mutex_lock(struct gmp_mutex *m)
 		lock_slow(m, GMP_WAIT_MUTEX, "gmp_mutex_lock: would park outside a goroutine");
 }
 
+static rt_cold uint32_t true_state(struct gmp_mutex *m)
+{
+	uint32_t old;
+
+	rt_waiters_enter();
+	old = state_of(m);
+	rt_waiters_leave();
+	return old;
+}
+
 RT_PUBLIC int gmp_mutex_trylock(struct gmp_mutex *m)
 {
 	uint32_t old;
@@ -210,6 +263,8 @@ RT_PUBLIC int gmp_mutex_trylock(struct gmp_mutex *m)
 	if (unlikely(!m))
 		rt_throw("gmp_mutex_trylock: NULL mutex");
 	old = rt_load_rlx(&m->state);
+	if (unlikely(old & STARVING))
+		old = true_state(m);
 	if (old & (LOCKED | STARVING))
 		return -EBUSY;
 	return rt_cas_acq(&m->state, old, old | LOCKED) ? 0 : -EBUSY;	/* MO-S1 */

@@ -6,7 +6,8 @@
  * State:      bit 0 QUEUE: somebody waits; from bit 1 the number of permits.
  * Invariants: QUEUE changes together with the queue, under the bucket's lock. While it is set only
  *             the holder of that lock changes the state: permits go to the first waiter or nobody,
- *             so that one who wants many is not starved by those who want few.
+ *             so that one who wants many is not starved by those who want few. QUEUE without a queue
+ *             is what a gmp_run() left behind that is over.
  * Locks:      the bucket's (rank WAITQ); in cancelled() under the context's (rank CTX).
  * Ordering:   MO-S10 take: acquire; pairs with MO-S11 give: release. Those that park: MO-S0.
  */
@@ -74,10 +75,39 @@ static void ready_all(struct rt_gqueue *q)
 		rt_ready_list(q);
 }
 
+/* The bucket, locked; QUEUE is not set unless somebody waits. Between rt_waiters_enter() and _leave(). */
+static struct rt_bucket *lock_queue(struct gmp_sem *s)
+{
+	struct rt_bucket *b = rt_bucket_lock(s);
+	uint64_t state = rt_load_rlx(&s->state);
+
+	if (unlikely(state & QUEUE) && unlikely(!rt_waiter_first(b, s)))
+		rt_cas_ar(&s->state, state, state & ~(uint64_t)QUEUE);	/* MO-S11 of those before */
+	return b;
+}
+
+/* take(), but for those who waited for a run that is over. */
+static bool take_or_forget(struct gmp_sem *s, int64_t n)
+{
+	uint64_t state;
+	bool did;
+
+	if (likely(take(s, n)))
+		return true;
+	state = rt_load_rlx(&s->state);
+	if (likely(!(state & QUEUE) || permits(state) < n))
+		return false;
+	rt_waiters_enter();
+	rt_unlock(&lock_queue(s)->lock);
+	did = take(s, n);
+	rt_waiters_leave();
+	return did;
+}
+
 /* Locks the bucket and queues @w; NULL, and no lock, when the permits could be taken after all. */
 static struct rt_bucket *queue_up(struct gmp_sem *s, struct rt_waiter *w)
 {
-	struct rt_bucket *b = rt_bucket_lock(s);
+	struct rt_bucket *b = lock_queue(s);
 	uint64_t state = rt_load_rlx(&s->state);
 
 	/* Until QUEUE is set, others come and go without the lock. */
@@ -155,7 +185,7 @@ int rt_sem_acquire(struct gmp_sem *s, int64_t n, enum gmp_wait_reason why)
 
 	if (unlikely(!s || n < 0))
 		return -EINVAL;
-	if (likely(take(s, n)))
+	if (likely(take_or_forget(s, n)))
 		return 0;
 	w.gp = rt_may_park();
 	if (!w.gp)
@@ -181,7 +211,7 @@ RT_PUBLIC int gmp_sem_acquire_ctx(struct gmp_ctx *ctx, struct gmp_sem *s, int64_
 	err = gmp_ctx_err(ctx);
 	if (err)
 		return err;
-	if (likely(take(s, n)))
+	if (likely(take_or_forget(s, n)))
 		return 0;
 	gp = rt_may_park();
 	return gp ? wait_ctx(ctx, s, n, gp) : -EWOULDBLOCK;
@@ -191,7 +221,7 @@ RT_PUBLIC int gmp_sem_try(struct gmp_sem *s, int64_t n)
 {
 	if (unlikely(!s || n < 0))
 		return -EINVAL;
-	return take(s, n) ? 0 : -EBUSY;
+	return take_or_forget(s, n) ? 0 : -EBUSY;
 }
 
 static rt_noinline int release_slow(struct gmp_sem *s, int64_t n)

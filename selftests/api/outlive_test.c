@@ -122,3 +122,82 @@ PTEST(threads_outside_wake_while_runs_end)
 	for (int i = 0; i < 2; i++)
 		pthread_join(t[i], NULL);
 }
+
+/* ---- a mutex ------------------------------------------------------------------------------------ */
+
+static int leaves_waiters(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 3; i++)
+		gmp_go(waits_for_m, NULL);
+	settle(3);
+	return 1;
+}
+
+static void counts(void *arg)
+{
+	gmp_mutex_lock(&m);
+	gmp_yield();
+	++*(int *)arg;
+	gmp_mutex_unlock(&m);
+}
+
+static int uses_it(void *arg)
+{
+	int n = 0;
+
+	(void)arg;
+	for (int i = 0; i < 10; i++)
+		gmp_go(counts, &n);
+	for (;;) {
+		gmp_mutex_lock(&m);
+		if (n == 10)
+			break;
+		gmp_mutex_unlock(&m);
+		gmp_sleep(1000000);
+	}
+	gmp_mutex_unlock(&m);
+	return n;
+}
+
+PTEST(waiters_of_a_mutex_are_forgotten)
+{
+	memset(&m, 0, sizeof(m));
+	gmp_mutex_lock(&m);
+	CHECK_EQ(gmp_run(leaves_waiters, NULL), 1);
+	gmp_mutex_unlock(&m);
+	CHECK_EQ(gmp_run(uses_it, NULL), 10);
+}
+
+/* ---- a semaphore --------------------------------------------------------------------------------- */
+
+static void wants_three(void *arg)
+{
+	(void)arg;
+	gmp_sem_acquire(&s, 3);
+}
+
+static int leaves_one_who_wants_three(void *arg)
+{
+	(void)arg;
+	gmp_go(wants_three, NULL);
+	settle(1);
+	return 1;
+}
+
+static int takes_one(void *arg)
+{
+	(void)arg;
+	CHECK_EQ(gmp_sem_acquire(&s, 1), 0);
+	CHECK_EQ(gmp_sem_try(&s, 1), 0);
+	CHECK_EQ(gmp_sem_try(&s, 1), -EBUSY);
+	return 2;
+}
+
+PTEST(waiters_of_a_semaphore_are_forgotten)
+{
+	memset(&s, 0, sizeof(s));
+	CHECK_EQ(gmp_sem_release(&s, 2), 0);
+	CHECK_EQ(gmp_run(leaves_one_who_wants_three, NULL), 1);
+	CHECK_EQ(gmp_run(takes_one, NULL), 2);
+}

@@ -30,7 +30,7 @@ GMP_BEGIN_DECLS
  *
  * Channels, mutexes and the like may outlive a run. Who waited in them is forgotten with it; what is
  * queued in a channel stays; a mutex that an abandoned goroutine held stays locked, a wait group keeps
- * its count.
+ * its count. A read-write mutex alone takes no notice: who waited in it counts as if he had it.
  * Return: the result of @main_fn; -EBUSY while another gmp_run() runs (also from a goroutine), or while
  * a thread that the last one left behind cannot be told to be outside of the runtime; -EINVAL @main_fn
  * is NULL, -ENOMEM or -EAGAIN when the first threads cannot be had.

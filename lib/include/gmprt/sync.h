@@ -29,7 +29,7 @@ struct gmp_ctx;
 
 struct gmp_mutex {
 	uint32_t state;
-	uint32_t reserved;
+	uint32_t run;
 };
 
 /**
