@@ -369,6 +369,16 @@ int rt_timers_init(struct rt_p *pp)
 	return 0;
 }
 
+/* Not set any more: from here @v is its owner's to free, but for those whose owner is the layer above. */
+static uintptr_t forget(uintptr_t v)
+{
+	bool ours = v && rt_timer_is_ours(timer_of(v));
+
+	if (v)
+		rt_store_rel(&timer_of(v)->heap, NULL);	/* MO-T1 */
+	return ours ? v : 0;
+}
+
 void rt_timers_destroy(struct rt_p *pp)
 {
 	struct rt_timers *h = pp->timers;
@@ -381,8 +391,7 @@ void rt_timers_destroy(struct rt_p *pp)
 	slot = h->slot;
 	n = h->n;
 	for (uint32_t i = 0; i < n; i++)
-		if (slot[ent[i].slot])
-			rt_store_rel(&timer_of(slot[ent[i].slot])->heap, NULL);
+		slot[ent[i].slot] = forget(slot[ent[i].slot]);
 	h->ent = NULL;
 	h->slot = NULL;
 	rt_store_rlx(&h->n, 0);

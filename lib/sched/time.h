@@ -77,7 +77,11 @@ void rt_timers_destroy(struct rt_p *pp);
 /* World stopped: all timers of a P that goes to another that stays. */
 void rt_timers_move(struct rt_p *from, struct rt_p *to);
 
-/* The layer above (sync/ticker.c) is told of each timer that rt_timers_destroy() forgets. */
+/*
+ * The layer above (sync/ticker.c): is a timer its own, which nobody else frees? It is told of each of these
+ * that rt_timers_destroy() forgets.
+ */
+extern bool (*const rt_timer_is_ours)(const struct rt_timer *t);
 extern void (*const rt_timer_forgotten)(struct rt_timer *t);
 
 #endif

@@ -76,12 +76,17 @@ RT_PUBLIC struct gmp_chan *gmp_after(int64_t ns)
 }
 
 /* gmp_run() is over: a ticker is still its user's, but of gmp_after() only the channel is. */
-static void forgotten(struct rt_timer *t)
+static bool is_ours(const struct rt_timer *t)
 {
-	if (t->fn == after_due)
-		after_free(rt_container_of(t, struct after, timer));
+	return t->fn == after_due;
 }
 
+static void forgotten(struct rt_timer *t)
+{
+	after_free(rt_container_of(t, struct after, timer));
+}
+
+bool (*const rt_timer_is_ours)(const struct rt_timer *t) = is_ours;
 void (*const rt_timer_forgotten)(struct rt_timer *t) = forgotten;
 
 /* ---- tickers ------------------------------------------------------------------------------------------ */
