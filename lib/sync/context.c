@@ -42,6 +42,7 @@
 #include "sched/sched.h"
 #include "sched/time.h"
 #include "sync/context.h"
+#include "sync/duration.h"
 
 struct gmp_ctx {
 	/* const */
@@ -60,6 +61,8 @@ struct gmp_ctx {
 	struct rt_lock lock;
 	struct gmp_ctx *children;	/* lock */
 	struct rt_ctx_hook *hooks;	/* lock */
+	struct rt_ctx_hook *waiters;	/* lock; on stacks of the run waiters_run */
+	uint32_t waiters_run;		/* lock */
 	struct gmp_ctx *next, *prev;	/* among the children of parent: its lock */
 	bool linked;			/* parent's lock */
 
@@ -123,8 +126,8 @@ static bool may_free(struct gmp_ctx *ctx)
 		return true;
 	if (rt_load_acq(&ctx->timer_ran))	/* MO-S17: pairs with deadline_passed() */
 		return true;
-	if (ctx->armed_gen != rt_sched.gen || !rt_load_acq(&rt_sched.running))
-		return true;	/* forgotten at the end of that gmp_run(): nobody will call it */
+	if (ctx->armed_gen != rt_sched.gen || !rt_load_acq(&rt_sched.alive))
+		return true;	/* that gmp_run() is over: nobody calls it, nor will */
 	return rt_xchg_ar(&ctx->reap, 1) != 0;	/* MO-S17 */
 }
 
@@ -177,22 +180,53 @@ RT_PUBLIC void gmp_ctx_unref(struct gmp_ctx *ctx)
 
 /* ---- the end of a context ------------------------------------------------------------------------- */
 
+/*
+ * Hooks without run() lie on stacks of goroutines that wait; those of a run that is over are gone with
+ * them. The others outlive it. ctx->lock held, between rt_waiters_enter() and _leave().
+ */
+static struct rt_ctx_hook **waiters_of(struct gmp_ctx *ctx)
+{
+	if (unlikely(!rt_waiters_alive() || ctx->waiters_run != rt_sched.gen)) {
+		ctx->waiters = NULL;
+		ctx->waiters_run = rt_sched.gen;
+	}
+	return &ctx->waiters;
+}
+
+static struct rt_ctx_hook **list_of(struct gmp_ctx *ctx, const struct rt_ctx_hook *h)
+{
+	return h->run ? &ctx->hooks : waiters_of(ctx);
+}
+
+/* The first of a list, off it. */
+static struct rt_ctx_hook *take_hook(struct rt_ctx_hook **list)
+{
+	struct rt_ctx_hook *h = *list;
+
+	if (!h)
+		return NULL;
+	*list = h->next;
+	if (h->next)
+		h->next->prev = NULL;
+	h->linked = false;
+	return h;
+}
+
 /* One hook after the other, each under the lock of its own: the list may be long. */
 static void run_hooks(struct gmp_ctx *ctx, int err)
 {
 	struct rt_gqueue q = { 0 };
 	struct rt_ctx_hook *h;
 
+	rt_waiters_enter();
 	do {
 		void (*run)(struct rt_ctx_hook *) = NULL;
 
 		rt_lock(&ctx->lock);
-		h = ctx->hooks;
+		h = take_hook(waiters_of(ctx));
+		if (!h)
+			h = take_hook(&ctx->hooks);
 		if (h) {
-			ctx->hooks = h->next;
-			if (h->next)
-				h->next->prev = NULL;
-			h->linked = false;
 			run = h->run;
 			h->fn(h, err, &q);
 		}
@@ -202,6 +236,7 @@ static void run_hooks(struct gmp_ctx *ctx, int err)
 	} while (h);
 	if (q.n)
 		rt_ready_list(&q);
+	rt_waiters_leave();
 }
 
 /* Moves the children to @work, with a reference each. Those at 0 are only taken off the list. */
@@ -358,13 +393,25 @@ static int arm(struct gmp_ctx *ctx, uint64_t when)
 	return rt_timer_start(&ctx->timer, when, 0, NULL, NULL);
 }
 
+/* The same while somebody is sure to run timers: else the next gmp_run() would find it. */
+static int arm_now(struct gmp_ctx *ctx, uint64_t when)
+{
+	int err = rt_time_enter() ? 0 : -ESRCH;
+
+	if (err)
+		return err;
+	err = arm(ctx, when);
+	rt_time_leave();
+	return err;
+}
+
 RT_PUBLIC struct gmp_ctx *gmp_ctx_with_deadline(struct gmp_ctx *parent, uint64_t when)
 {
 	struct gmp_ctx *ctx = ctx_new(parent, when);
 
 	if (!ctx || !when || rt_load_acq(&parent->err) || (parent->deadline && parent->deadline <= when))
 		goto join;
-	if (!rt_load_acq(&rt_sched.running) || arm(ctx, when)) {
+	if (arm_now(ctx, when)) {
 		ctx->armed = false;
 		gmp_ctx_unref(ctx);
 		return NULL;
@@ -460,6 +507,7 @@ RT_PUBLIC struct gmp_chan *gmp_ctx_done(struct gmp_ctx *ctx)
 
 int rt_ctx_hook_add(struct gmp_ctx *ctx, struct rt_ctx_hook *h)
 {
+	struct rt_ctx_hook **list;
 	int err;
 
 	h->linked = false;
@@ -468,11 +516,12 @@ int rt_ctx_hook_add(struct gmp_ctx *ctx, struct rt_ctx_hook *h)
 	rt_lock(&ctx->lock);
 	err = ctx->err;
 	if (!err) {
+		list = list_of(ctx, h);
 		h->prev = NULL;
-		h->next = ctx->hooks;
+		h->next = *list;
 		if (h->next)
 			h->next->prev = h;
-		ctx->hooks = h;
+		*list = h;
 		h->linked = true;
 	}
 	rt_unlock(&ctx->lock);
@@ -494,7 +543,7 @@ bool rt_ctx_hook_del(struct gmp_ctx *ctx, struct rt_ctx_hook *h)
 		if (h->prev)
 			h->prev->next = h->next;
 		else
-			ctx->hooks = h->next;
+			*list_of(ctx, h) = h->next;
 	}
 	rt_unlock(&ctx->lock);
 	return was;

@@ -2,7 +2,8 @@
 /*
  * context.h - how a parked goroutine hears that its context ended; for sem.c, net and others.
  *
- * A hook lies on the stack of the G that waits. Its function runs once, when the context ends, under
+ * A hook without run() lies on the stack of the G that waits, and is forgotten when that G's run is over;
+ * one with run() lies in memory that outlives it. Its function runs once, when the context ends, under
  * the context's lock (rank CTX): it may take the lock of a wait queue (rank WAITQ), it may not
  * rt_ready(): it pushes the Gs it lets go on @q, they are readied after the lock is free.
  * After rt_ctx_hook_del() the function neither runs nor will run.

@@ -149,7 +149,7 @@ static void give_up(struct rt_bucket *b, struct ctx_waiter *cw, int err, struct 
 static void cancelled(struct rt_ctx_hook *h, int err, struct rt_gqueue *q)
 {
 	struct ctx_waiter *cw = rt_container_of(h, struct ctx_waiter, hook);
-	struct rt_bucket *b = rt_bucket_lock(cw->s);
+	struct rt_bucket *b = rt_bucket_lock(cw->s);	/* run_hooks() keeps the waiters */
 
 	give_up(b, cw, err, q);
 	rt_unlock(&b->lock);

@@ -201,3 +201,58 @@ PTEST(waiters_of_a_semaphore_are_forgotten)
 	CHECK_EQ(gmp_run(leaves_one_who_wants_three, NULL), 1);
 	CHECK_EQ(gmp_run(takes_one, NULL), 2);
 }
+
+/* ---- a context ------------------------------------------------------------------------------------- */
+
+static struct gmp_ctx *ctx;
+
+static void wants_with_context(void *arg)
+{
+	(void)arg;
+	gmp_sem_acquire_ctx(ctx, &s, 3);
+}
+
+static int leaves_one_with_a_context(void *arg)
+{
+	(void)arg;
+	gmp_go(wants_with_context, NULL);
+	settle(1);
+	return 1;
+}
+
+PTEST(a_context_forgets_who_waited)
+{
+	memset(&s, 0, sizeof(s));
+	ctx = gmp_ctx_with_cancel(gmp_ctx_background());
+	CHECK_EQ(gmp_run(leaves_one_with_a_context, NULL), 1);
+	gmp_ctx_cancel(ctx, 0);
+	gmp_ctx_unref(ctx);
+}
+
+/* Nor may its timer be one of the next run, or looked at when its context is gone. */
+static void *makes_deadlines(void *arg)
+{
+	struct gmp_ctx *d;
+
+	(void)arg;
+	while (!get(&stop)) {
+		d = gmp_ctx_with_timeout(gmp_ctx_background(), (int64_t)(gmp_now() % 300000));
+		gmp_ctx_cancel(d, 0);
+		gmp_ctx_unref(d);
+		d = gmp_ctx_with_timeout(gmp_ctx_background(), (int64_t)(gmp_now() % 300000));
+		gmp_ctx_unref(d);
+	}
+	return NULL;
+}
+
+PTEST(threads_outside_make_deadlines_while_runs_end)
+{
+	pthread_t t;
+
+	set(&stop, 0);
+	CHECK_EQ(pthread_create(&t, NULL, makes_deadlines, NULL), 0);
+	for (int i = 0; i < GMPTEST_SCALE(400); i++)
+		CHECK_EQ(gmp_run(returns_soon, NULL), 1);
+	set(&stop, 1);
+	pthread_join(t, NULL);
+}
