@@ -4,7 +4,7 @@
  *
  * The lines are those of Go 1.21 to the letter, so that what reads Go's reads ours. What has no
  * counterpart here keeps its word and is always 0: needspinning, mallocing, throwing, preemptoff,
- * dying. threads= counts the monitor, as in Go; locks= counts in debug builds only.
+ * dying. threads= counts the monitor, as in Go; locks= is 0 but in builds with DEBUG=1.
  *
  * No lock is taken: each number is read by itself, and the lines describe no single moment. Go holds
  * sched.lock over the write; a reader of stderr that is slow would stop the scheduler.
@@ -93,8 +93,8 @@ static void detail_m(struct rt_out *o, const struct rt_m *mp)
 	rt_out(o, "  M%u:", mp->id);
 	number_or_nil(o, " p=", pp, pp ? (uint64_t)pp->id : 0);
 	number_or_nil(o, " curg=", gp, gp ? rt_load_rlx(&gp->h.goid) : 0);
-	rt_out(o, " mallocing=0 throwing=0 preemptoff= locks=%d dying=0 spinning=%s blocked=%s", mp->locks,
-	       truth(mp->spinning), truth(sleeps(mp)));
+	rt_out(o, " mallocing=0 throwing=0 preemptoff= locks=%u dying=0 spinning=%s blocked=%s",
+	       rt_load_rlx(&mp->locks), truth(mp->spinning), truth(sleeps(mp)));
 	number_or_nil(o, " lockedg=", locked, locked ? rt_load_rlx(&locked->h.goid) : 0);
 	rt_out(o, "\n");
 }

@@ -37,6 +37,7 @@ struct rt_lock {
 void rt_lock_check(const struct rt_lock *l);	/* about to be taken; throws */
 void rt_lock_drop(const struct rt_lock *l);	/* about to be released */
 uint32_t rt_locks_held(void);			/* by this thread */
+void rt_locks_show(uint32_t *n);		/* ... kept in *n too, for others; NULL: no more */
 #else
 struct rt_lock {
 	uint32_t word;		/* 0 free, 1 held; atomic, MO-1 */
@@ -47,6 +48,7 @@ struct rt_lock {
 #define rt_lock_rank(l, name)	((void)(l))
 #define rt_lock_check(l)	((void)(l))
 #define rt_lock_drop(l)		((void)(l))
+#define rt_locks_show(n)	((void)(n))
 #endif
 
 void rt_lock_slow(struct rt_lock *l);

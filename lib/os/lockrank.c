@@ -50,6 +50,7 @@ static const bool by_address[RT_RANKS] = {
 static __thread struct {
 	uint16_t n[RT_RANKS];
 	uint32_t total;
+	uint32_t *shown;	/* a copy of it; NULL: nobody looks */
 	uintptr_t highest[RT_RANKS];
 } held __attribute__((tls_model("initial-exec")));
 
@@ -61,6 +62,14 @@ static rt_cold _Noreturn void refuse(uint32_t outer, uint32_t inner, const char 
 	held.total = 0;
 	__builtin_memset(held.n, 0, sizeof(held.n));	/* the dump takes locks, too */
 	rt_throw(text);
+}
+
+static void count(uint32_t rank, int n)
+{
+	held.n[rank] = (uint16_t)(held.n[rank] + n);
+	held.total += (uint32_t)n;
+	if (held.shown)
+		rt_store_rlx(held.shown, held.total);
 }
 
 void rt_lock_check(const struct rt_lock *l)
@@ -76,20 +85,23 @@ void rt_lock_check(const struct rt_lock *l)
 	if (by_address[inner] && held.n[inner] && held.highest[inner] >= (uintptr_t)l)
 		refuse(inner, inner, " at a higher address");
 	held.highest[inner] = (uintptr_t)l;
-	held.n[inner]++;
-	held.total++;
+	count(inner, 1);
 }
 
 void rt_lock_drop(const struct rt_lock *l)
 {
 	if (l->rank >= RT_RANKS || !held.n[l->rank])
 		rt_throw("lock order: a lock is released that this thread does not hold");
-	held.n[l->rank]--;
-	held.total--;
+	count(l->rank, -1);
 }
 
 uint32_t rt_locks_held(void)
 {
 	return held.total;
+}
+
+void rt_locks_show(uint32_t *n)
+{
+	held.shown = n;
 }
 #endif

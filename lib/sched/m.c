@@ -186,6 +186,7 @@ void rt_m_thread_init(struct rt_m *mp)
 		memset(mp->slot, 0, sizeof(*mp->slot));
 	}
 	rcu_register_thread();
+	rt_locks_show(&mp->locks);
 	rt_signal_thread_init();
 	*t = (struct gmp_tls){ .tid = mp->tid, .m_id = mp->id, .m = (uintptr_t)mp, .p = -1,
 			       .slot = (uintptr_t)mp->slot };
@@ -202,6 +203,7 @@ void rt_m_thread_exit(struct rt_m *mp)
 	if (mp->slot != &mp->own_slot)
 		rt_sched.kern->m_unregister();
 	rt_tls = (struct gmp_tls){ 0 };
+	rt_locks_show(NULL);
 	eh_end(mp);
 	rt_signal_thread_exit();
 	rt_rcu_leave();

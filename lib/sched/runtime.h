@@ -111,7 +111,7 @@ struct rt_m {
 	uint64_t rng;			/* xorshift state */
 	bool spinning;
 	bool blocked;			/* sleeps on its note; atomic for readers */
-	int32_t locks;			/* runtime locks held (RT_DEBUG) */
+	uint32_t locks;			/* runtime locks held, in RT_DEBUG builds; atomic for readers */
 	struct rt_gqueue tied;		/* preempted on this thread, not yet past a scheduling point; owner */
 	uint32_t tied_wait;		/* others to be run before the first of them; owner */
 	bool wants_p;			/* on sched.mtied; sched.lock */

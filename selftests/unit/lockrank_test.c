@@ -39,6 +39,24 @@ TEST(what_the_table_allows)
 	CHECK_EQ(rt_locks_held(), 0);
 }
 
+TEST(what_is_held_is_shown_to_others)
+{
+	uint32_t n = 9;
+
+	rt_locks_show(&n);
+	rt_lock_check(&world);
+	CHECK_EQ(n, 1);
+	rt_lock_check(&sched);
+	CHECK_EQ(n, 2);
+	rt_lock_drop(&world);
+	CHECK_EQ(n, 1);
+	rt_lock_drop(&sched);
+	CHECK_EQ(n, 0);
+	rt_locks_show(NULL);
+	take(&world, &sched);
+	CHECK_EQ(n, 0);
+}
+
 TEST(an_inversion_names_both)
 {
 	DEATH(take(&sched, &world),
