@@ -258,8 +258,8 @@ RT_PUBLIC rt_noinline int gmp_dump(int fd)
 
 	if (fd < 0)
 		return -EBADF;
-	if (!rt_load_acq(&rt_sched.running))
-		return -ESRCH;
+	if (!rt_getm() && !rt_load_acq(&rt_sched.running))
+		return -ESRCH;		/* a goroutine still has its M while the run ends */
 	rt_regs_here(&regs);
 	err = rt_dump_all(&d);
 	errno = saved;

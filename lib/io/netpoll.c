@@ -240,8 +240,8 @@ int rt_netpoll_set_deadline(struct rt_polldesc *pd, unsigned int modes, uint64_t
 	struct rt_gqueue woken = { 0 };
 	uint32_t info;
 
-	if (when > now && !rt_load_rlx(&rt_sched.running))
-		return -ESRCH;	/* nobody runs timers */
+	if (when > now && !rt_getm() && !rt_load_rlx(&rt_sched.running))
+		return -ESRCH;	/* nobody runs timers; a goroutine never gets to see that */
 	rt_lock(&pd->lock);
 	if (pd->info & CLOSING) {
 		rt_unlock(&pd->lock);

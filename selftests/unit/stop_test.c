@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* stop_test.c - requests to stop are not lost; threads that ended are joined before gmp_run() returns. */
+#include <fcntl.h>
 #include <gmprt.h>
 
 #include "gmptest.h"
@@ -46,4 +47,70 @@ TEST(all_threads_are_joined)
 		CHECK_EQ(gmp_run(spawn_some, NULL), 0);
 		CHECK(rt_sched.mdead == NULL);
 	}
+}
+
+/* ---- a goroutine that still runs when main has returned ------------------------------------------------- */
+
+#define FAR	3600000000000ull
+
+static struct {
+	struct gmp_fd *fd;
+	struct gmp_timer timer;
+	int null;
+	int64_t go;
+	int deadline, timed, stats, met, dumped;
+	uint32_t begun, done;	/* atomic */
+} late;
+
+static void never_called(void *arg)
+{
+	(void)arg;
+	_exit(GMPTEST_FAILED);
+}
+
+/* Nobody stops it here: it sees the run's end from inside. */
+static void straggler(void *arg)
+{
+	struct gmp_stats st = { .size = sizeof(st) };
+
+	(void)arg;
+	gmp_nopreempt_begin();
+	rt_store_rel(&late.begun, 1);
+	while (rt_load_acq(&rt_sched.running))
+		;
+	late.go = gmp_go(never_called, NULL);
+	late.deadline = gmp_set_deadline(late.fd, gmp_now() + FAR);
+	late.timed = gmp_timer_start(&late.timer, FAR, never_called, NULL);
+	late.stats = gmp_stats(&st);
+	late.met = gmp_goroutines(NULL, NULL);
+	late.dumped = gmp_dump(late.null);
+	rt_store_rel(&late.done, 1);
+}
+
+static int returns_meanwhile(void *arg)
+{
+	int p[2];
+
+	(void)arg;
+	CHECK_EQ(pipe(p), 0);
+	CHECK_EQ(gmp_fd_adopt(p[0], &late.fd), 0);
+	CHECK(gmp_go(straggler, NULL) > 1);
+	while (!rt_load_acq(&late.begun))
+		gmp_yield();
+	return 0;
+}
+
+TEST(calls_work_until_the_goroutine_is_stopped)
+{
+	setenv("GMP_MAXPROCS", "2", 1);
+	late.null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	CHECK_EQ(gmp_run(returns_meanwhile, NULL), 0);
+	while (!rt_load_acq(&late.done))	/* a slow machine: left behind */
+		usleep(1000);
+	CHECK(late.go > 1);
+	CHECK_EQ(late.deadline, 0);
+	CHECK_EQ(late.timed, 0);
+	CHECK_EQ(late.stats, 0);
+	CHECK(late.met >= 1);
+	CHECK_EQ(late.dumped, 0);
 }

@@ -28,6 +28,10 @@ GMP_BEGIN_DECLS
  * undeclared call on the calling thread itself, gmp_run() returns when that call ends: declare such
  * calls, or have @main_fn call gmp_lock_os_thread() first.
  *
+ * A goroutine that runs while @main_fn returns is stopped at its next call that parks, or by a signal.
+ * What it calls until then works as before, -ESRCH is not returned to it; but what it starts, a
+ * goroutine or a timer, will not run any more.
+ *
  * Channels, mutexes and the like may outlive a run. Who waited in them is forgotten with it; what is
  * queued in a channel stays; a mutex that an abandoned goroutine held stays locked, a wait group keeps
  * its count. A read-write mutex alone takes no notice: who waited in it counts as if he had it.
