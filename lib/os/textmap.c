@@ -2,7 +2,8 @@
 /*
  * textmap.c - see textmap.h.
  *
- * Owns:       two small tables of address ranges, written once per gmp_run() before other Ms exist.
+ * Owns:       two small tables of address ranges, written once per gmp_run() before other Ms exist. Signal
+ *             handlers read them: who was sent the signal afterwards, which sanitizers do not see.
  *
  * The runtime's own code lies in one section (lib/Makefile renames .text to gmprt_text), whose bounds
  * the linker gives. A program linked statically with libc has libc's code in its own text, where it
@@ -112,7 +113,7 @@ rt_not_sanitized bool rt_textmap_own(uintptr_t pc)
 	return false;
 }
 
-bool rt_textmap_runtime(uintptr_t pc)
+rt_not_sanitized bool rt_textmap_runtime(uintptr_t pc)
 {
 	return runtime.lo == runtime.hi || (pc >= runtime.lo && pc < runtime.hi);
 }

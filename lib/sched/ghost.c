@@ -23,7 +23,6 @@
  */
 #include <errno.h>
 #include <signal.h>
-#include <string.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -53,18 +52,23 @@ uint32_t rt_ghosts(void)
 
 /* ---- the ghost's side --------------------------------------------------------------------------------- */
 
+/* Not by memcmp(): sanitizers have their own, and the handler may have interrupted them. */
+static rt_not_sanitized bool is_syscall(const unsigned char *insn)
+{
+	return insn[0] == 0x0f && insn[1] == 0x05;
+}
+
 /*
  * In the program's own code, or in a system call that was not made by the runtime: with SA_RESTART the
  * pc stands at the instruction, else behind it. Other code (libc computes) may have been called by us.
  */
 static rt_not_sanitized bool outside(uintptr_t pc)
 {
-	static const unsigned char insn[2] = { 0x0f, 0x05 };	/* syscall */
+	const unsigned char *at = (const unsigned char *)pc;
 
 	if (rt_textmap_runtime(pc))
 		return false;
-	return rt_textmap_own(pc) || memcmp((void *)pc, insn, 2) == 0 ||
-	       memcmp((void *)(pc - 2), insn, 2) == 0;
+	return rt_textmap_own(pc) || is_syscall(at) || is_syscall(at - 2);
 }
 
 static rt_not_sanitized void become_ghost(struct rt_m *mp, struct rt_g *gp)
