@@ -38,6 +38,9 @@
 #ifndef RT_TSAN
 #define RT_TSAN 0
 #endif
+#ifndef RT_VALGRIND
+#define RT_VALGRIND 0
+#endif
 #if RT_TSAN || RT_ASAN
 #define RT_SANITIZED 1
 #else

@@ -63,7 +63,8 @@ void rt_signal_thread_exit(void)
 		return;
 	if (sigaltstack(NULL, &now) == 0 && now.ss_sp == (char *)alt_stack + ALT_GUARD)
 		sigaltstack(&off, NULL);
-	munmap(alt_stack, ALT_GUARD + ALT_SIZE);
+	if (!RT_VALGRIND)	/* which goes on putting signals onto a stack that was taken away */
+		munmap(alt_stack, ALT_GUARD + ALT_SIZE);
 	alt_stack = NULL;
 }
 
