@@ -43,6 +43,7 @@ name_of()
 {
 	local name=$1
 	name=${name#"$out"/selftests/}
+	name=${name#"$out"/san/run/}	# of san.sh: a program under Valgrind
 	name=${name#"$here"/}
 	name=${name#./}
 	name=${name#selftests/}

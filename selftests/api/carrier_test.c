@@ -26,12 +26,12 @@ static void spin_for(uint64_t ns)
 }
 
 static struct gmp_wg wg;
-static volatile int over;
+static int over;	/* atomic */
 
 static void keeps_a_p_busy(void *arg)
 {
 	(void)arg;
-	while (!over) {
+	while (!__atomic_load_n(&over, __ATOMIC_RELAXED)) {
 		spin_for(100000);
 		gmp_yield();
 	}
@@ -50,7 +50,7 @@ static int moves(void *arg)
 		tids += my_tid() != first;
 		CHECK_EQ(gmp_goid(), 1);
 	}
-	over = 1;
+	__atomic_store_n(&over, 1, __ATOMIC_RELAXED);
 	gmp_wg_wait(&wg);
 	CHECK_EQ(tids, 2);
 	return 0;
@@ -75,13 +75,13 @@ static void parks_a_lot(void *arg)
 
 GTEST(ten_thousand_goroutines_a_few_threads)
 {
-	int procs = gmp_maxprocs(0);
+	int procs = gmp_maxprocs(0), n = GMPTEST_SCALE(10000);
 
 	c = gmp_chan_make(0, 0);
-	for (int i = 0; i < 10000; i++)
+	for (int i = 0; i < n; i++)
 		CHECK(gmp_wg_go(&wg, parks_a_lot, NULL) > 1);
-	CHECK_EQ(gmp_num_goroutine(), 10001);
-	for (int i = 0; i < 100000; i++)
+	CHECK_EQ(gmp_num_goroutine(), n + 1);
+	for (int i = 0; i < n * 10; i++)
 		CHECK_EQ(gmp_chan_send(c, NULL), 0);
 	gmp_wg_wait(&wg);
 	CHECK(threads() <= (uint32_t)procs + 4);
@@ -147,5 +147,5 @@ GTEST(locks_to_a_thread_nest)
 	for (int i = 0; i < 4; i++)
 		CHECK(gmp_wg_go(&wg, locked, NULL) > 1);
 	gmp_wg_wait(&wg);
-	over = 1;
+	__atomic_store_n(&over, 1, __ATOMIC_RELAXED);
 }

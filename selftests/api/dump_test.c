@@ -376,7 +376,6 @@ GTEST(no_child_no_descriptor_no_errno)
 }
 
 static struct gmp_wg wg;
-static uint64_t turns;
 
 static void ping(void *arg)
 {
@@ -384,7 +383,7 @@ static void ping(void *arg)
 	int v = 0;
 
 	while (gmp_chan_recv(c[0], &v) == 1 && gmp_chan_send(c[1], &v) == 0)
-		turns++;
+		;
 	gmp_wg_done(&wg);
 }
 

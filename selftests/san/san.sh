@@ -48,15 +48,15 @@ set_options()
 	export VALGRIND_LOG=$log.%p
 }
 
-# under_valgrind PROGRAM: prints a script that runs it
+# under_valgrind PROGRAM: prints a script that runs it; what it runs of the machine's, a compiler, runs plain
 under_valgrind()
 {
 	local script=$dir/run/$1
 	mkdir -p "$(dirname "$script")"
 	cat >"$script" <<-END
 		#!/bin/sh
-		exec valgrind -q --trace-children=yes --fair-sched=try --log-file=\$VALGRIND_LOG \\
-			--leak-check=no --max-stackframe=8000000 $O/selftests/$1 "\$@"
+		exec valgrind -q --trace-children=yes --trace-children-skip='/bin/*,/usr/*' \\
+			--fair-sched=try --log-file=\$VALGRIND_LOG --leak-check=no --max-stackframe=8000000 $O/selftests/$1 "\$@"
 	END
 	chmod +x "$script"
 	echo "$script"
