@@ -31,6 +31,7 @@
 
 #include "os/futex.h"
 #include "os/mark.h"
+#include "sched/preempt.h"
 
 #define HALT_NS		300000000ull	/* until all have come: a busy machine gives a thread its turn late */
 #define AGAIN_NS	30000000ull	/* until a mark is sent again */
@@ -80,10 +81,10 @@ static void show(struct rt_halt *h, const ucontext_t *uc)
 	hold(h);
 }
 
+/* To halt, or to preempt: see above. */
 static bool marked(const siginfo_t *si)
 {
-	return rt_mark_is(si, &mark) ||
-	       (si->si_code == SI_TKILL && si->si_pid == getpid());
+	return rt_mark_is(si, &mark) || rt_mark_is(si, (const void *)rt_preempt_cookie());
 }
 
 static void on_urg(int sig, siginfo_t *si, void *uc)

@@ -324,7 +324,7 @@ uintptr_t rt_preempt_handler(void)
 	return installed ? (uintptr_t)on_sigurg : 0;
 }
 
-uintptr_t rt_preempt_cookie(void)
+rt_not_sanitized uintptr_t rt_preempt_cookie(void)
 {
 	return (uintptr_t)&mark;
 }
