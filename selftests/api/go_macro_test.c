@@ -103,6 +103,30 @@ GTEST(structs_vectors_and_complex)
 	}
 }
 
+struct bits { unsigned a : 3; int b : 5; };
+
+static void plain(unsigned a, int b, const char *none, int *items, const char *text)
+{
+	CHECK_EQ(a, 5);
+	CHECK_EQ(b, -3);
+	CHECK(none == NULL);
+	CHECK_EQ(items[1], 2);
+	CHECK_EQ(strcmp(text, "text"), 0);
+	count();
+}
+
+/* A constant 0 is a null pointer where one is wanted, arrays are pointers: as in a call. */
+GTEST(bit_fields_null_pointers_and_arrays)
+{
+	struct bits b = { 5, -3 };
+	int items[3] = { 1, 2, 3 };
+
+	CHECK(GMP_GO(plain, b.a, b.b, 0, items, "text") > 1);
+	wait_for(1);
+	CHECK(GMP_GO(&plain, 5, -3, NULL, &items[0], "text") > 1);
+	wait_for(2);
+}
+
 static struct pair returns_struct(int a)
 {
 	struct pair p = { a, "returned" };

@@ -16,11 +16,14 @@
 
 #ifdef __cplusplus
 
+#if __cplusplus >= 201703L
+
 #include <new>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
+/* A: what @fn gets; the new goroutine has copies of its own. */
 template <class Fn, class... A>
 static inline int64_t gmp_go_call_(Fn fn, A... a)
 {
@@ -45,7 +48,29 @@ static inline int64_t gmp_go_call_(Fn fn, A... a)
 	return goid;
 }
 
-#define GMP_GO(fn, ...)	gmp_go_call_(fn, __VA_ARGS__)
+/* Whose parameters are known: the caller converts, NULL is a pointer where one is wanted. */
+template <class T> struct gmp_go_type_ { typedef std::decay_t<T> type; };
+
+template <class R, class... P>
+static inline int64_t gmp_go_(R (*fn)(P...), typename gmp_go_type_<P>::type... a)
+{
+	return gmp_go_call_<R (*)(P...), std::decay_t<P>...>(fn, std::move(a)...);
+}
+
+/* Function objects and variadic functions: as the arguments are. */
+template <class T> struct gmp_go_is_function_ : std::false_type { };
+template <class R, class... P> struct gmp_go_is_function_<R (*)(P...)> : std::true_type { };
+template <class R, class... P> struct gmp_go_is_function_<R (*)(P...) noexcept> : std::true_type { };
+
+template <class Fn, class... A>
+static inline std::enable_if_t<!gmp_go_is_function_<Fn>::value, int64_t> gmp_go_(Fn fn, A... a)
+{
+	return gmp_go_call_<Fn, A...>(std::move(fn), std::move(a)...);
+}
+
+#define GMP_GO(fn, ...)	gmp_go_(fn, __VA_ARGS__)
+
+#endif /* C++17 */
 
 #else /* C */
 
@@ -54,35 +79,22 @@ static inline int64_t gmp_go_call_(Fn fn, A... a)
 #define GMP_GO_NTH_(_1, _2, _3, _4, _5, _6, _7, _8, n, ...)	n
 #define GMP_GO_COUNT(...)	GMP_GO_NTH_(__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0)
 
-/* __auto_type makes arrays and functions pointers, as a call does. */
-#define GMP_GO_V1(a)		__auto_type gmp_v1_ = (a);
-#define GMP_GO_V2(a, ...)	__auto_type gmp_v2_ = (a); GMP_GO_V1(__VA_ARGS__)
-#define GMP_GO_V3(a, ...)	__auto_type gmp_v3_ = (a); GMP_GO_V2(__VA_ARGS__)
-#define GMP_GO_V4(a, ...)	__auto_type gmp_v4_ = (a); GMP_GO_V3(__VA_ARGS__)
-#define GMP_GO_V5(a, ...)	__auto_type gmp_v5_ = (a); GMP_GO_V4(__VA_ARGS__)
-#define GMP_GO_V6(a, ...)	__auto_type gmp_v6_ = (a); GMP_GO_V5(__VA_ARGS__)
-#define GMP_GO_V7(a, ...)	__auto_type gmp_v7_ = (a); GMP_GO_V6(__VA_ARGS__)
-#define GMP_GO_V8(a, ...)	__auto_type gmp_v8_ = (a); GMP_GO_V7(__VA_ARGS__)
-
-#define GMP_GO_A1	gmp_v1_
-#define GMP_GO_A2	gmp_v2_, GMP_GO_A1
-#define GMP_GO_A3	gmp_v3_, GMP_GO_A2
-#define GMP_GO_A4	gmp_v4_, GMP_GO_A3
-#define GMP_GO_A5	gmp_v5_, GMP_GO_A4
-#define GMP_GO_A6	gmp_v6_, GMP_GO_A5
-#define GMP_GO_A7	gmp_v7_, GMP_GO_A6
-#define GMP_GO_A8	gmp_v8_, GMP_GO_A7
-
-/* The most that an argument can take on the stack, whatever scalar type it is converted to. */
-#define GMP_GO_ROOM_(v)	((sizeof(v) > 32 ? (sizeof(v) + 15) / 16 * 16 : 32) + __alignof__(v))
-#define GMP_GO_R1	GMP_GO_ROOM_(gmp_v1_)
-#define GMP_GO_R2	GMP_GO_ROOM_(gmp_v2_) + GMP_GO_R1
-#define GMP_GO_R3	GMP_GO_ROOM_(gmp_v3_) + GMP_GO_R2
-#define GMP_GO_R4	GMP_GO_ROOM_(gmp_v4_) + GMP_GO_R3
-#define GMP_GO_R5	GMP_GO_ROOM_(gmp_v5_) + GMP_GO_R4
-#define GMP_GO_R6	GMP_GO_ROOM_(gmp_v6_) + GMP_GO_R5
-#define GMP_GO_R7	GMP_GO_ROOM_(gmp_v7_) + GMP_GO_R6
-#define GMP_GO_R8	GMP_GO_ROOM_(gmp_v8_) + GMP_GO_R7
+/*
+ * Room for an argument: the most that it can take on the stack, whatever scalar type it is converted to.
+ * The comma makes arrays and functions pointers, as a call does, and bit-fields plain integers.
+ */
+#define GMP_GO_PLAIN_(v)	__typeof__(((void)0, (v)))
+#define GMP_GO_ROOM_(v) \
+	((sizeof(GMP_GO_PLAIN_(v)) > 32 ? (sizeof(GMP_GO_PLAIN_(v)) + 15) / 16 * 16 : 32) + \
+	 __alignof__(GMP_GO_PLAIN_(v)))
+#define GMP_GO_R1(a)		GMP_GO_ROOM_(a)
+#define GMP_GO_R2(a, ...)	GMP_GO_ROOM_(a) + GMP_GO_R1(__VA_ARGS__)
+#define GMP_GO_R3(a, ...)	GMP_GO_ROOM_(a) + GMP_GO_R2(__VA_ARGS__)
+#define GMP_GO_R4(a, ...)	GMP_GO_ROOM_(a) + GMP_GO_R3(__VA_ARGS__)
+#define GMP_GO_R5(a, ...)	GMP_GO_ROOM_(a) + GMP_GO_R4(__VA_ARGS__)
+#define GMP_GO_R6(a, ...)	GMP_GO_ROOM_(a) + GMP_GO_R5(__VA_ARGS__)
+#define GMP_GO_R7(a, ...)	GMP_GO_ROOM_(a) + GMP_GO_R6(__VA_ARGS__)
+#define GMP_GO_R8(a, ...)	GMP_GO_ROOM_(a) + GMP_GO_R7(__VA_ARGS__)
 
 /* What gmp_go_capture_() is told besides the arguments. */
 struct gmp_go_call {
@@ -104,18 +116,20 @@ void gmp_go_capture_(void);
  */
 #define GMP_GO_AS_(fn)	((__typeof__(&*(fn)))gmp_to_)
 
+/*
+ * The arguments stand here as they were written, so that each is converted, and warned of, as in the
+ * call; all uses but the call itself are unevaluated.
+ */
 #define GMP_GO_X_(n, fn, ...) \
 	__extension__({ \
 		__typeof__(&*(fn)) gmp_f_ = (fn); \
 		void (*gmp_to_)(void) = gmp_go_capture_; \
 		__asm__("" : "+r"(gmp_to_)); \
-		GMP_GO_CAT(GMP_GO_V, n)(__VA_ARGS__) \
 		struct gmp_go_call gmp_call_ = { \
-			(void (*)(void))gmp_f_, GMP_GO_CAT(GMP_GO_R, n), \
-			GMP_GO_RETURNS_(gmp_f_(GMP_GO_CAT(GMP_GO_A, n))), 0 \
+			(void (*)(void))gmp_f_, GMP_GO_CAT(GMP_GO_R, n)(__VA_ARGS__), \
+			GMP_GO_RETURNS_(gmp_f_(__VA_ARGS__)), 0 \
 		}; \
-		(void)__builtin_call_with_static_chain( \
-			GMP_GO_AS_(fn)(GMP_GO_CAT(GMP_GO_A, n)), &gmp_call_); \
+		(void)__builtin_call_with_static_chain(GMP_GO_AS_(fn)(__VA_ARGS__), &gmp_call_); \
 		gmp_call_.goid; \
 	})
 
