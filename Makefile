@@ -4,15 +4,15 @@
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
-O ?= build
-override O := $(abspath $(O))
+TOP := $(CURDIR)
+include tools/dev/builddir.mk
 V ?= 0
 PREFIX ?= /usr/local
 ifeq ($(origin CC),default)
 CC := gcc
 endif
 CFLAGS ?= -O2 -g
-export O V CC CFLAGS PREFIX
+export V CC CFLAGS PREFIX
 
 # The demo boots 6.1 unless KVER says otherwise; check runs on both of Debian's kernels.
 DEMO_KVER := $(or $(KVER),6.1)

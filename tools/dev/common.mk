@@ -13,8 +13,7 @@
 .DEFAULT_GOAL := all
 
 TOP := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))../..)
-O ?= $(TOP)/build
-override O := $(abspath $(O))
+include $(TOP)/tools/dev/builddir.mk
 OBJ := $(O)$(patsubst $(TOP)%,%,$(CURDIR))
 
 ifeq ($(origin CC),default)
@@ -74,4 +73,4 @@ $(OBJ)/%.pic.o: %.S $(FLAGS_SEEN)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -MMD -MP -c -o $@ $<
 
--include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
+-include $(shell find $(OBJ) -name '*.d' -type f 2>/dev/null)

@@ -5,16 +5,16 @@
 # kmod/: the source tree stays clean and the modules of several kernels exist side by side.
 
 TOP := $(abspath $(dir $(lastword $(MAKEFILE_LIST)))../..)
-O ?= $(TOP)/build
+include $(TOP)/tools/dev/builddir.mk
 VER := $(shell $(TOP)/tools/dev/kver.sh $(KVER))
 ifeq ($(VER),)
 $(error no kernel to build the module for)
 endif
 
 KDIR := $(if $(findstring /,$(KVER)),$(KVER),/lib/modules/$(VER)/build)
-FARM := $(abspath $(O))/kmod-$(VER)
+FARM := $(O)/kmod-$(VER)
 SRCS := $(patsubst $(TOP)/kmod/%,%,$(shell find $(TOP)/kmod -name '*.[chS]' -o -name Kbuild))
-BTF  := $(abspath $(O))/btf/$(VER).btf
+BTF  := $(O)/btf/$(VER).btf
 
 .DELETE_ON_ERROR:
 
