@@ -5,18 +5,19 @@
 #   host  the tests that need no module, here
 #   KVER  the tests with the module, in a guest with that kernel; several guests run at the
 #         same time, after the host's tests, which look at times and want the machine to themselves.
+#         Then, in a guest that counts instructions, what the module adds to a switch
 #         The folder of a kernel that finds bugs (tools/dev/debugkernel.sh) is a KVER, too: its
 #         time limits are ten times as long, and it is asked whether its checks were on all the time
 #
 # The last line is the total of all runs: "N passed, N failed, N skipped".
-# What is left to read is in build/selftests/: host.log, KVER.log, log/, guest-KVER/.
+# What is left to read is in build/selftests/: host.log, KVER.log, count-KVER.log, log/, guest-KVER/.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
 export O=${O:-${here%/*}/build}
 dir=$O/selftests
 unset MAKEFLAGS MFLAGS MAKELEVEL	# of the make that runs this: not for the tests
-runs=()
+runs=() counts=''
 
 # tests_of LIST: sets $tests to what selftests/Makefile names
 tests_of()
@@ -48,6 +49,27 @@ run_guest()
 	setpriv --pdeathsig TERM "$here/vm/run.sh" -k "$kver" -t $limit -m $mem -r "$results" -- \
 		"$here/run.sh" -t 120 -x $times -l "$label" \
 		$before "$here/vm/load.sh" $tests "$here/vm/unload.sh" $after 2>&1
+}
+
+# In a guest of its own, which counts instructions. These figures are what the test is for: they are shown.
+run_count()
+{
+	local kver=$1 label=count-$1 results=$dir/guest-count-$1
+	rm -rf "$results"
+	# shellcheck disable=SC2086 # a list
+	setpriv --pdeathsig TERM "$here/vm/run.sh" -c -k "$kver" -t 600 -r "$results" -- \
+		"$here/run.sh" -t 300 -l "$label" $counts 2>&1 | show "$dir/$label.log"
+	sed "s/^# /# $kver: /;/^#/!d" "$results/log/$label"/count/*.log
+}
+
+# The tests with the module, then the counts; a debug kernel's instructions tell nothing.
+run_kernel()
+{
+	run_guest "$1" | show "$dir/${1##*/}.log"
+	case $1 in
+	*/*) ;;
+	*) run_count "$1" ;;
+	esac
 }
 
 # Each test is answered for by run.sh; this is for what the kernel said before and after them.
@@ -89,10 +111,15 @@ if [ "${1:-}" = host ]; then
 	runs+=("$dir/host.log")
 fi
 
-[ $# -eq 0 ] || tests_of vm-list
+if [ $# -gt 0 ]; then
+	tests_of count-list
+	counts=$tests
+	tests_of vm-list
+fi
 for kver; do
-	run_guest "$kver" | show "$dir/${kver##*/}.log" &
+	run_kernel "$kver" &
 	runs+=("$dir/${kver##*/}.log")
+	[[ $kver == */* ]] || runs+=("$dir/count-$kver.log")
 done
 wait
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Run a command in a QEMU guest that boots one of Debian's kernels, or one of ours, on the host's own files.
 #
-# usage: run.sh [-k KVER] [-s CPUS] [-m MB] [-t SECONDS] [-r RESULTS_DIR] [-a KERNEL_ARGS] [-i] [--] COMMAND...
+# usage: run.sh [-k KVER] [-s CPUS] [-m MB] [-t SECONDS] [-r RESULTS_DIR] [-a KERNEL_ARGS] [-c] [-i] [--] COMMAND...
 #
 #   -k  kernel: 6.1, 6.12 or a full version; the newest installed one when not given. With a slash in
 #       it: a folder that a kernel was built in, all that a guest needs built in (make debugkernel)
@@ -9,6 +9,8 @@
 #   -r  a host folder that is /results in the guest, writable; console.log (the kernel's) and
 #       output.log (the command's) are left there too. Not given: kept only when something failed
 #   -a  more words for the kernel's command line
+#   -c  the guest counts: one CPU, emulated, whose time stamp counter is the number of instructions it has
+#       executed; while it works, a nanosecond is one of them
 #   -i  interactive: the command (bash when there is none) gets this terminal
 #
 # The guest sees the host's / read-only under an overlay of its own: what it writes is gone
@@ -30,7 +32,7 @@ out=${O:-$top/build}
 mkdir -p "$out/vm" || exit 2
 out=$(cd "$out" && pwd)
 
-kver='' cpus=2 mem=1024 limit='' results='' kargs='' interactive=''
+kver='' cpus=2 mem=1024 limit='' results='' kargs='' counting='' interactive=''
 run='' qemu_pid='' tee_pid=''
 
 say()
@@ -77,7 +79,7 @@ cleanup()
 parse_args()
 {
 	local opt
-	while getopts k:s:m:t:r:a:ih opt; do
+	while getopts k:s:m:t:r:a:cih opt; do
 		case $opt in
 		k) kver=$OPTARG ;;
 		s) cpus=$OPTARG ;;
@@ -85,6 +87,7 @@ parse_args()
 		t) limit=$OPTARG ;;
 		r) results=$OPTARG ;;
 		a) kargs=$OPTARG ;;
+		c) counting=1 cpus=1 ;;
 		i) interactive=1 ;;
 		*) usage ;;
 		esac
@@ -213,6 +216,7 @@ pick_accel()
 {
 	local cache boot
 	accel=${GMP_VM_ACCEL:-}
+	[ -z "$counting" ] || accel=tcg,thread=single	# no other can
 	[ -z "$accel" ] || return 0
 	boot=$(cat /proc/sys/kernel/random/boot_id)
 	cache=$out/vm/accel.$boot
@@ -293,6 +297,7 @@ qemu_command()
 	kvm) qemu+=(-accel kvm -cpu host) ;;
 	*) qemu+=(-accel "$accel" -cpu 'max,-la57') ;;
 	esac
+	[ -z "$counting" ] || qemu+=(-icount shift=0)
 	share hostroot / ,readonly=on
 	share run "$run/guest" ''
 	share results "$results" ''
