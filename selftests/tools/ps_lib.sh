@@ -288,6 +288,8 @@ in_namespace()
 	until grep -q ready "$tmp/out"; do sleep 0.05; done
 	pid=$(pgrep -P $outside)
 	shows_json -i 0 -n 1 -s bpf -p "$pid" -- "p['pid'] == $pid" "len(ms) == 5" "ms[0]['tid'] == $pid" &&
+		shows_json -i 0 -n 1 -s process -p "$pid" -- "len(ms) == 5" "ms[0]['tid'] == $pid" \
+			"ms[1]['goid'] == 7" "len({m['tid'] for m in p['ms']}) == 5" &&
 		eventually seen_from_inside
 	local status=$?
 	stop

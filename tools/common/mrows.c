@@ -192,7 +192,65 @@ static int row_of_bpf(const struct carrier_row *from, void *arg)
 struct process_walk {
 	struct msample *sample;
 	pid_t pid;
+	bool inside;		/* of a pid namespace below ours: threads publish numbers of that */
+	struct own_tid {
+		pid_t own, tid;
+	} *tids;		/* by @own */
+	size_t ntids, room;
+	int err;
 };
+
+static int by_own(const void *va, const void *vb)
+{
+	const struct own_tid *a = va, *b = vb;
+
+	return (a->own > b->own) - (a->own < b->own);
+}
+
+static void add_own_tid(pid_t tid, void *arg)
+{
+	struct process_walk *walk = arg;
+	struct proc_status st;
+
+	if (walk->ntids == walk->room) {
+		size_t room = walk->room ? 2 * walk->room : 64;
+		struct own_tid *tids = realloc(walk->tids, room * sizeof(*tids));
+
+		if (!tids) {
+			walk->err = -ENOMEM;
+			return;
+		}
+		walk->tids = tids;
+		walk->room = room;
+	}
+	if (!proc_status(tid, &st) && st.tgid == walk->pid)
+		walk->tids[walk->ntids++] = (struct own_tid){ st.own, tid };
+}
+
+/* What we call the threads of a process that calls them by other numbers. */
+static int find_own_tids(struct process_walk *walk)
+{
+	struct proc_status st;
+
+	if (proc_status(walk->pid, &st) || !st.inside)
+		return 0;
+	walk->inside = true;
+	proc_each_task(walk->pid, add_own_tid, walk);
+	if (walk->ntids)
+		qsort(walk->tids, walk->ntids, sizeof(*walk->tids), by_own);
+	return walk->err;
+}
+
+/* 0: there is no such thread, whatever the process says. */
+static pid_t reader_tid(const struct process_walk *walk, pid_t own)
+{
+	struct own_tid key = { .own = own }, *found;
+
+	if (!walk->inside)
+		return own;
+	found = walk->ntids ? bsearch(&key, walk->tids, walk->ntids, sizeof(key), by_own) : NULL;
+	return found ? found->tid : 0;
+}
 
 static int row_of_process(const struct gmp_tls *tls, void *arg)
 {
@@ -203,7 +261,7 @@ static int row_of_process(const struct gmp_tls *tls, void *arg)
 	if (!row)
 		return -ENOMEM;
 	row->pid = walk->pid;
-	row->tid = (pid_t)tls->tid;
+	row->tid = reader_tid(walk, (pid_t)tls->tid);
 	row->tls = *tls;
 	row->now_ns = proc_now();
 	if (!fill_task(row) || proc_task_oncpu(row->pid, row->tid, &row->oncpu_ns))
@@ -213,12 +271,21 @@ static int row_of_process(const struct gmp_tls *tls, void *arg)
 	return 0;
 }
 
+static int read_process(const struct mproc *p, struct msample *s)
+{
+	struct process_walk walk = { .sample = s, .pid = p->pid };
+	int err = find_own_tids(&walk);
+
+	if (!err)
+		err = allm_read(p->pid, &p->layout, row_of_process, &walk);
+	free(walk.tids);
+	return err;
+}
+
 static int read_processes(struct mreader *r, struct msample *s)
 {
 	for (size_t i = 0; i < r->nprocs; i++) {
-		struct process_walk walk = { s, r->procs[i].pid };
-
-		if (allm_read(walk.pid, &r->procs[i].layout, row_of_process, &walk) == -ENOMEM)
+		if (read_process(&r->procs[i], s) == -ENOMEM)
 			return -ENOMEM;
 	}
 	return 0;

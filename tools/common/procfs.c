@@ -52,6 +52,18 @@ void proc_make_printable(char *text)
 	}
 }
 
+/* Its numbers, from the reader's namespace down to its own. */
+static void nspid_line(const char *numbers, struct proc_status *st)
+{
+	char *end;
+	long n;
+
+	for (; (n = strtol(numbers, &end, 10)), end != numbers; numbers = end) {
+		st->inside = st->own;
+		st->own = (pid_t)n;
+	}
+}
+
 static void status_line(const char *line, struct proc_status *st)
 {
 	int value;
@@ -64,6 +76,8 @@ static void status_line(const char *line, struct proc_status *st)
 		st->uid = (uid_t)value;
 	else if (!strncmp(line, "VmSize:", 7))
 		st->has_mm = true;
+	else if (!strncmp(line, "NSpid:", 6))
+		nspid_line(line + 6, st);
 	else
 		sscanf(line, "State: %c", &st->state);
 }
@@ -151,12 +165,17 @@ int proc_each_pid(proc_pid_fn fn, void *arg)
 	return each_number("/proc", fn, arg);
 }
 
-int proc_count_tasks(pid_t pid)
+int proc_each_task(pid_t pid, proc_pid_fn fn, void *arg)
 {
 	char path[32];
 
 	snprintf(path, sizeof(path), "/proc/%d/task", pid);
-	return each_number(path, NULL, NULL);
+	return each_number(path, fn, arg);
+}
+
+int proc_count_tasks(pid_t pid)
+{
+	return proc_each_task(pid, NULL, NULL);
 }
 
 static uint64_t effective_caps(void)

@@ -21,6 +21,8 @@ struct proc_status {
 	pid_t tgid;
 	uid_t uid;			/* real */
 	bool has_mm;			/* neither a kernel thread nor a zombie */
+	bool inside;			/* of a pid namespace below the reader's ... */
+	pid_t own;			/* ... where this is its number; else the same as the reader's */
 };
 
 int proc_status(pid_t pid, struct proc_status *st);
@@ -30,6 +32,7 @@ int proc_count_tasks(pid_t pid);
 
 typedef void (*proc_pid_fn)(pid_t pid, void *arg);
 int proc_each_pid(proc_pid_fn fn, void *arg);
+int proc_each_task(pid_t pid, proc_pid_fn fn, void *arg);
 
 const char *proc_missing_caps(void);
 uint64_t proc_now(void);
