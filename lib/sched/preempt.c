@@ -6,7 +6,8 @@
  * attention word of its P, which scheduling points read, and by SIGURG to its thread.
  *
  * In C an arbitrary instruction is no safe point. The handler switches away only from the program's
- * own code (textmap.h), on the goroutine's own stack, outside of gmp_nopreempt_begin() regions; the
+ * own code (textmap.h), on the goroutine's own stack, outside of gmp_nopreempt_begin() regions, and not
+ * when the runtime has called that code: an allocator that the program brings (slot->crit, os/callout.c). The
  * rest is left to the next signal. The interrupted registers stay in the signal frame on that stack;
  * coming back is returning from the handler.
  *
@@ -65,7 +66,8 @@ static bool in_handler(struct rt_m *mp, const ucontext_t *uc)
 
 static bool may_stop(struct rt_m *mp, struct rt_g *gp, uintptr_t sp)
 {
-	return gp && mp->p && rt_load_rlx(&gp->h.status) == GMP_G_RUNNING && !gp->nopreempt &&
+	return gp && mp->p && !rt_load_rlx(&mp->slot->crit) &&
+	       rt_load_rlx(&gp->h.status) == GMP_G_RUNNING && !gp->nopreempt &&
 	       !mp->stops_world && rt_load_rlx(&mp->p->attention) && sp > gp->stack_lo &&
 	       sp <= gp->stack_hi;
 }
