@@ -167,7 +167,7 @@ static void eh_end(struct rt_m *mp)
 		*mp->eh = mp->eh_before;
 }
 
-/* The thread becomes an M for everyone who looks: TLS block, shared slot, RCU, module. */
+/* The thread becomes an M for everyone who looks, but for the module: TLS block, shared slot, RCU. */
 void rt_m_thread_init(struct rt_m *mp)
 {
 	struct gmp_tls *t = &rt_tls;
@@ -193,8 +193,18 @@ void rt_m_thread_init(struct rt_m *mp)
 	rt_publish_p(mp, -1);
 	rt_publish_m(mp, GMP_M_SCHED);
 	rt_store_rel(&t->magic, GMP_TLS_MAGIC);
-	if (mp->slot != &mp->own_slot && rt_sched.kern->m_register(mp->id, mp->id) < 0)
+}
+
+/*
+ * With the signal mask that it is to have: to the module another one means that a handler runs. So not
+ * before inherit_from_m0().
+ */
+static void register_m(struct rt_m *mp)
+{
+	if (mp->slot != &mp->own_slot && rt_sched.kern->m_register(mp->id, mp->id) < 0) {
 		mp->slot = &mp->own_slot;	/* runs on unregistered: limits, or out of memory */
+		rt_store_rlx(&mp->tls->slot, (uintptr_t)mp->slot);
+	}
 	rt_acct_thread_init(mp);
 }
 
@@ -241,6 +251,7 @@ static void *m_thread(void *arg)
 
 	rt_m_thread_init(mp);
 	inherit_from_m0(mp);
+	register_m(mp);
 	if (mp->nextp)
 		rt_p_acquire(mp, mp->nextp);
 	mp->nextp = NULL;
@@ -385,6 +396,7 @@ int rt_m_init_main(void)
 		return -ENOMEM;
 	rt_sched.m0 = mp;
 	rt_m_thread_init(mp);
+	register_m(mp);
 	rt_sched.sigmask = mp->sigmask;
 	rt_sched.timerslack = (uint32_t)prctl(PR_GET_TIMERSLACK);
 	return 0;

@@ -263,6 +263,56 @@ TEST(handoff_can_be_switched_off)
 	CHECK((int64_t)off > BLOCK_NS * 8 / 10);
 }
 
+/* ---- one after the other: Ms that the runtime made let their Ps go as m0 does ----------------------------------- */
+
+#define LINKS	3
+
+static _Atomic uint64_t link_began[LINKS];
+
+static void chain_link(void *arg)
+{
+	uintptr_t i = (uintptr_t)arg;
+
+	while (i && !link_began[i - 1])
+		gmp_yield();
+	link_began[i] = gmp_now();
+	nap(BLOCK_NS);
+	gmp_wg_done(&run.wg);
+}
+
+/* All have begun before the first has ended; and the last lets this one go on. */
+static int chain(void *arg)
+{
+	uint64_t *least = arg;
+
+	for (int tries = 0; tries < 30 && *least > SOON_NS / 10; tries++) {
+		uint64_t all;
+
+		gmp_wg_add(&run.wg, LINKS);
+		for (uintptr_t i = 0; i < LINKS; i++) {
+			link_began[i] = 0;
+			CHECK(gmp_go(chain_link, (void *)i) > 0);
+		}
+		while (!link_began[LINKS - 1])
+			gmp_yield();
+		all = gmp_now() - link_began[0];
+		*least = all < *least ? all : *least;
+		gmp_wg_wait(&run.wg);
+	}
+	return 0;
+}
+
+TEST(every_M_lets_its_P_go)
+{
+	uint64_t least = ~0ull;
+
+	setenv("GMP_MAXPROCS", "1", 1);
+	setenv("GMP_DEBUG", "kern=ko,sysmon=0", 1);
+	CHECK_EQ(gmp_run(chain, &least), 0);
+	printf("# %d blocks of 50 ms, one P: the others went on %.3f ms after the first\n", LINKS, (double)least / 1e6);
+	CHECK((int64_t)least < BLOCK_NS / 2);
+}
+
 /* ---- many at once ------------------------------------------------------------------------------------------------ */
 
 #define SLEEPERS	20
