@@ -5,6 +5,7 @@
  * A failing run is repeated with the GMP_SEED it prints.
  */
 #include <fcntl.h>
+#include <glob.h>
 #include <gmprt.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -104,6 +105,54 @@ static pid_t start(const char *procs)
 	return pid;
 }
 
+static void show(const char *path)
+{
+	char text[4096];
+	ssize_t n;
+	int fd = open(path, O_RDONLY);
+
+	printf("# %s\n", path);
+	while (fd >= 0 && (n = read(fd, text, sizeof(text) - 1)) > 0) {
+		text[n] = 0;
+		for (char *line = text, *end; line; line = end) {
+			end = strchr(line, '\n');
+			if (end)
+				*end++ = 0;
+			if (*line)
+				printf("#   %s\n", line);
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+/* What there is to know of one that stands still, before it is killed. */
+static void show_all(pid_t pid)
+{
+	static const char *const of_process[] = { "status", "tasks", "ps", "sched", "goroutines" };
+	static const char *const of_thread[] = { "wchan", "syscall", "stack", "status" };
+	const char *more = getenv("GMPTEST_ON_HANG");
+	char path[512];
+	glob_t threads;
+
+	for (size_t i = 0; i < sizeof(of_process) / sizeof(of_process[0]); i++) {
+		snprintf(path, sizeof(path), "/proc/gmp/%d/%s", pid, of_process[i]);
+		show(path);
+	}
+	snprintf(path, sizeof(path), "/proc/%d/task/*", pid);
+	for (size_t t = 0; glob(path, 0, NULL, &threads) == 0 && t < threads.gl_pathc; t++) {
+		for (size_t i = 0; i < sizeof(of_thread) / sizeof(of_thread[0]); i++) {
+			char file[600];
+
+			snprintf(file, sizeof(file), "%s/%s", threads.gl_pathv[t], of_thread[i]);
+			show(file);
+		}
+	}
+	fflush(stdout);
+	snprintf(path, sizeof(path), "%s %d", more ? more : ":", pid);
+	(void)!system(path);
+}
+
 /* It goes on: blocks and switches are seen within five seconds. */
 static void check_lives(pid_t pid)
 {
@@ -115,6 +164,7 @@ static void check_lives(pid_t pid)
 		CHECK_EQ(waitpid(pid, NULL, WNOHANG), 0);
 		nap(1000000);
 	}
+	show_all(pid);
 	GMPTEST_FAIL_("process %d stands still", pid);
 }
 
