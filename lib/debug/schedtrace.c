@@ -94,7 +94,7 @@ static void detail_m(struct rt_out *o, const struct rt_m *mp)
 	number_or_nil(o, " p=", pp, pp ? (uint64_t)pp->id : 0);
 	number_or_nil(o, " curg=", gp, gp ? rt_load_rlx(&gp->h.goid) : 0);
 	rt_out(o, " mallocing=0 throwing=0 preemptoff= locks=%u dying=0 spinning=%s blocked=%s",
-	       rt_load_rlx(&mp->locks), truth(mp->spinning), truth(sleeps(mp)));
+	       rt_load_rlx(&mp->locks), truth(rt_load_rlx(&mp->spinning)), truth(sleeps(mp)));
 	number_or_nil(o, " lockedg=", locked, locked ? rt_load_rlx(&locked->h.goid) : 0);
 	rt_out(o, "\n");
 }

@@ -198,7 +198,7 @@ static void begin_spin(struct rt_m *mp)
 {
 	if (mp->spinning)
 		return;
-	mp->spinning = true;
+	rt_store_rlx(&mp->spinning, true);
 	rt_add_ar(&rt_sched.nmspinning, 1);
 	rt_publish_m(mp, GMP_M_SPINNING);
 }

@@ -350,8 +350,8 @@ void rt_g_release_all(void)
 		rt_defers_drop(gp);
 		if (gp->h.status != GMP_G_DEAD && (gp->labels || gp->h.name))
 			rt_label_ops->drop(gp);
-		gp->h.goid = 0;
-		gp->h.status = GMP_G_DEAD;
+		rt_store_rlx(&gp->h.goid, 0);	/* a ghost may have looked just before it became one */
+		rt_store_rlx(&gp->h.status, GMP_G_DEAD);
 		if (gp->ghost)
 			continue;
 		gp->m = NULL;

@@ -139,7 +139,7 @@ static bool take_blocked(struct rt_m *mp, uint32_t p)
 	pp = take(p);
 	mine = pp && rt_m_unidle(mp);
 	if (mine)
-		mp->nextp = pp;
+		rt_store_rlx(&mp->nextp, pp);
 	rt_unlock(&rt_sched.lock);
 	if (pp && !mine) {
 		rcu_thread_online();

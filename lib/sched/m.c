@@ -7,7 +7,8 @@
  *             that list sets nextp and wakes it, once. At most sched.maxmcount Ms.
  * Locks:      sched.lock. allm is an RCU list: readers need no lock, an M is freed a grace period
  *             after it left the list.
- * Ordering:   MO-9: nextp and spinning are written before rt_note_wake(), read after the sleep.
+ * Ordering:   MO-9: nextp and spinning are written before rt_note_wake(), read after the sleep. nextp is
+ *             released by itself, too: at the end rt_m_wake_all() may wake an M to which a P is on its way.
  */
 #include <sched.h>
 #include <signal.h>
@@ -375,8 +376,8 @@ static int m_create(struct rt_p *pp, bool spinning, struct rt_g *picked)
 	if (!mp)
 		return -EAGAIN;
 	mp->created = true;
-	mp->nextp = pp;
-	mp->spinning = spinning;
+	rt_store_rlx(&mp->nextp, pp);
+	rt_store_rlx(&mp->spinning, spinning);
 	mp->picked = picked;
 	if (odd_maker())
 		return m_order(mp) ? 0 : -EAGAIN;
@@ -561,8 +562,8 @@ static void m_wake(struct rt_m *mp)
 void rt_m_give_p(struct rt_m *mp, struct rt_p *pp, bool spinning)
 {
 	rt_inject_at(RT_INJ_M_START);
-	mp->spinning = spinning;
-	mp->nextp = pp;
+	rt_store_rlx(&mp->spinning, spinning);
+	rt_store_rel(&mp->nextp, pp);	/* MO-9 */
 	m_wake(mp);
 }
 
@@ -691,14 +692,14 @@ static bool sleep_idle(struct rt_m *mp)
 /* After the sleep: takes the P it was given. False: it was woken without one, to end. */
 static bool resumed(struct rt_m *mp)
 {
-	struct rt_p *pp = mp->nextp;	/* MO-9 */
+	struct rt_p *pp = rt_load_acq(&mp->nextp);	/* MO-9 */
 
 	rt_note_clear(&mp->park);
 	rt_publish_m(mp, GMP_M_SCHED);
 	if (!pp)
 		return false;
 	rt_store_rlx(&rt_sched.coarse_now, rt_now());	/* nobody may have looked at the clock meanwhile */
-	mp->nextp = NULL;
+	rt_store_rlx(&mp->nextp, NULL);
 	mp->served = false;
 	rt_p_acquire(mp, pp);
 	return true;
@@ -774,8 +775,8 @@ void rt_m_start_locked(struct rt_m *mp, struct rt_p *pp)
 	rt_lock(&rt_sched.lock);
 	rt_own_add(&rt_sched.nmidlelocked, -1);	/* may be before its ++: the sum is what counts */
 	rt_unlock(&rt_sched.lock);
-	mp->nextp = pp;
-	rt_note_wake(&mp->park);	/* MO-9 */
+	rt_store_rel(&mp->nextp, pp);	/* MO-9 */
+	rt_note_wake(&mp->park);
 }
 
 /* The end: wakes all. They find no P and leave; who sleeps later sees `ending` first. */

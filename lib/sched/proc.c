@@ -258,7 +258,7 @@ void rt_schedule(void)
 	while (!mp->end_thread && (gp = next_for(mp)) != NULL)
 		rt_execute(mp, gp);
 	if (mp->spinning) {
-		mp->spinning = false;
+		rt_store_rlx(&mp->spinning, false);
 		rt_sub_ar(&rt_sched.nmspinning, 1);
 	}
 	if (mp->p)

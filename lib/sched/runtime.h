@@ -109,7 +109,7 @@ struct rt_m {
 	void *after_arg;		/* of after_fn */
 	const struct gmp_m_kern *acct;	/* its clock is there; NULL: nobody accounts. const */
 	uint64_t rng;			/* xorshift state */
-	bool spinning;
+	bool spinning;			/* atomic for readers */
 	bool blocked;			/* sleeps on its note; atomic for readers */
 	uint32_t locks;			/* runtime locks held, in RT_DEBUG builds; atomic for readers */
 	struct rt_gqueue tied;		/* preempted on this thread, not yet past a scheduling point; owner */
@@ -120,7 +120,7 @@ struct rt_m {
 	bool idle;			/* on the idle list; sched.lock */
 	bool end_thread;		/* the thread ends with its goroutine; owner */
 	bool stops_world;		/* between rt_world_stop() and rt_world_start() */
-	struct rt_p *nextp;		/* given by whoever wakes it: before park is woken */
+	struct rt_p *nextp;		/* given by whoever wakes it: before park is woken; atomic, MO-9 */
 	struct rt_p *oldp;		/* P it had when it entered a system call */
 	struct rt_g *lockedg;		/* gmp_lock_os_thread() */
 	uint32_t locked_depth;
@@ -355,7 +355,8 @@ static inline void rt_gqueue_append(struct rt_gqueue *q, struct rt_gqueue *batch
 		q->head = batch->head;
 	q->tail = batch->tail;
 	rt_store_rlx(&q->n, q->n + batch->n);
-	*batch = (struct rt_gqueue){ 0 };
+	batch->head = batch->tail = NULL;
+	rt_store_rlx(&batch->n, 0);
 }
 
 #endif

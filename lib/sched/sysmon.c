@@ -80,7 +80,7 @@ static bool timer_is_due(struct rt_p *pp, uint64_t now)
 
 static bool has_queued(struct rt_p *pp)
 {
-	return !rt_runq_empty(pp) || rt_load_rlx(&rt_sched.globq.n) || pp->yieldq.n;
+	return !rt_runq_empty(pp) || rt_load_rlx(&rt_sched.globq.n) || rt_load_rlx(&pp->yieldq.n);
 }
 
 /*
