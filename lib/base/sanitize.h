@@ -169,10 +169,15 @@ static rt_always_inline void rt_san_enter(struct rt_san *s)
 #endif
 
 #if RT_VALGRIND
-#include <valgrind/valgrind.h>
-#define rt_san_new_stack(lo, hi)	((void)VALGRIND_STACK_REGISTER(lo, hi))
+#include <valgrind/memcheck.h>
+#define rt_san_new_stack(lo, hi)	VALGRIND_STACK_REGISTER(lo, (hi) - 1)
+#define rt_san_no_stack(id)		VALGRIND_STACK_DEREGISTER(id)
+/* Written below what was the stack pointer there, by another goroutine. */
+#define rt_san_room(lo, hi)		((void)VALGRIND_MAKE_MEM_UNDEFINED(lo, (hi) - (lo)))
 #else
-#define rt_san_new_stack(lo, hi)	((void)(lo), (void)(hi))
+#define rt_san_new_stack(lo, hi)	((void)(lo), (void)(hi), 0u)
+#define rt_san_no_stack(id)		((void)(id))
+#define rt_san_room(lo, hi)		((void)(lo), (void)(hi))
 #endif
 
 /*

@@ -101,7 +101,7 @@ static long wait_ms(struct epoll_event *ev, int64_t delay)
 
 static long wait_ns(struct epoll_event *ev, int64_t delay)
 {
-	static bool ms_only;		/* a kernel without epoll_pwait2(); atomic */
+	static bool ms_only = RT_VALGRIND;	/* a kernel, or tool, without epoll_pwait2(); atomic */
 	struct timespec ts = { .tv_sec = delay / 1000000000, .tv_nsec = delay % 1000000000 };
 	long n;
 

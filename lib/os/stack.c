@@ -72,6 +72,11 @@ static struct {
 	bool no_madv_guard;		/* lock; the kernel has none */
 } pool = { .lock = RT_LOCK_INIT(STACK) };
 
+static struct {
+	uint32_t n;
+	uint32_t id[RT_VALGRIND ? 1 << 16 : 1];
+} told;			/* of what Valgrind knows; pool.lock */
+
 static bool guard(uintptr_t at)
 {
 	if (!pool.no_madv_guard) {
@@ -121,6 +126,24 @@ static struct rt_stack *take(struct list *l)
 
 /* ---- new ones ---------------------------------------------------------------------------------------- */
 
+/*
+ * Valgrind takes a move of the stack pointer from one of the stacks it was told of into another for a
+ * switch. It is told when they go: what comes to lie there, a thread's stack, is one and not many.
+ */
+static void tell_valgrind(uintptr_t lo, uintptr_t hi)
+{
+	uint32_t id = rt_san_new_stack(lo, hi);
+
+	if (RT_VALGRIND && told.n < RT_ARRAY_SIZE(told.id))
+		told.id[told.n++] = id;
+}
+
+static void untell_valgrind(void)
+{
+	while (told.n)
+		rt_san_no_stack(told.id[--told.n]);
+}
+
 /* Cuts one stack of class @c out of [at, at + guard + size). NULL: its guard cannot be had. */
 static struct rt_stack *carve(uintptr_t at, unsigned int c)
 {
@@ -131,7 +154,7 @@ static struct rt_stack *carve(uintptr_t at, unsigned int c)
 	if (!guard(at))
 		return NULL;
 	s = rt_stack_at(hi - 64 * (pool.colour++ % COLOURS));
-	rt_san_new_stack(at + RT_STACK_GUARD, hi);
+	tell_valgrind(at + RT_STACK_GUARD, hi);
 	s->lo = at + RT_STACK_GUARD;
 	s->size_class = c;
 	rt_store_rlx(&pool.stacks, pool.stacks + 1);
@@ -292,6 +315,7 @@ bool rt_stack_scavenge(uint64_t now, uint64_t budget_ns)
 void rt_stack_forget_all(void)
 {
 	pool.slabs = NULL;
+	told.n = 0;
 	rt_stack_release_all();
 }
 
@@ -299,6 +323,7 @@ void rt_stack_release_all(void)
 {
 	struct slab *sl = pool.slabs;
 
+	untell_valgrind();
 	while (sl) {
 		struct slab *next = sl->next;
 

@@ -175,6 +175,7 @@ static int put_parts(struct rt_p *pp, struct rt_g *gp, const struct rt_go_parts 
 	if (!rt_g_bind_stack(pp, gp))
 		return -ENOMEM;
 	at = (gp->stack_hi - 64 - n) & ~63ul;	/* 64: where the record of a free stack lies */
+	rt_san_room(at - 64, gp->stack_hi);	/* and for rt_prepare() */
 	memcpy((void *)(at + p->room), p->head, p->head_bytes);
 	rt_copy_blind((void *)(at + p->room + p->head_bytes), p->tail, p->tail_bytes);
 	gp->arg = (void *)(at + p->room);
