@@ -27,7 +27,8 @@ static void computes(void *arg)
 {
 	(void)arg;
 	while (!stop)
-		__asm__ volatile("");
+		for (volatile int i = 0; i < 1000; i++)
+			;	/* under TSan the load is a call of its runtime, where nobody is stopped */
 }
 
 static void set_up(void)
@@ -46,10 +47,11 @@ static int idle_main(void *ms)
 
 static int busy_main(void *ms)
 {
-	uint64_t end = gmp_now() + (uint64_t)(intptr_t)ms * 1000000;
+	uint64_t end;
 
 	set_up();
 	settle(2);
+	end = gmp_now() + (uint64_t)(intptr_t)ms * 1000000;
 	gmp_go(computes, NULL);
 	while (gmp_now() < end)
 		gmp_yield();
@@ -144,7 +146,7 @@ PTEST(while_idle)
 
 PTEST(details)
 {
-	struct death d = trace("schedtrace=100,scheddetail=1", busy_main, 250);
+	struct death d = trace("schedtrace=100,scheddetail=1", busy_main, 500);
 	int p = atoi(getenv("GMP_MAXPROCS"));
 	int n = lines_like(&d, SUMMARY " gcwaiting=(true|false) nmidlelocked=[0-9]+ stopwait=[0-9]+ "
 			       "sysmonwait=(true|false)$");

@@ -56,7 +56,7 @@ under_valgrind()
 	cat >"$script" <<-END
 		#!/bin/sh
 		exec valgrind -q --trace-children=yes --trace-children-skip='/bin/*,/usr/*' \\
-			--fair-sched=try --log-file=\$VALGRIND_LOG --leak-check=no --max-stackframe=8000000 $O/selftests/$1 "\$@"
+			--vgdb=no --fair-sched=try --log-file=\$VALGRIND_LOG --leak-check=no --max-stackframe=8000000 $O/selftests/$1 "\$@"
 	END
 	chmod +x "$script"
 	echo "$script"
@@ -69,7 +69,7 @@ run_one()
 	set_options "$1"
 	[ "$tool" != valgrind ] || test=$(under_valgrind "$1")
 	[ "$1" != seeded ] || test=$here/seeded.sh
-	"$top/selftests/run.sh" -t 240 -l "$tool" -d "$dir/log" "$test" >"$dir/out/${1##*/}.log" 2>&1
+	"$top/selftests/run.sh" -t 1500 -l "$tool" -d "$dir/log" "$test" >"$dir/out/${1##*/}.log" 2>&1
 	sed -E '/^(FAILED|SKIPPED) /d; /^[0-9]+ passed, /d' "$dir/out/${1##*/}.log"
 }
 
