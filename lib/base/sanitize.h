@@ -181,7 +181,7 @@ static rt_always_inline void rt_san_enter(struct rt_san *s)
 #endif
 
 /*
- * For SIGURG. TSan holds signals back until the next call of libc, which may be one of ours, with a
+ * For SIGURG and SIGQUIT. TSan holds signals back until the next call of libc, which may be one of ours, with a
  * lock held; the handler, which goes by the interrupted pc, would stop the goroutine there. The other
  * name of sigaction() is not TSan's.
  */

@@ -190,11 +190,20 @@ static void on_quit(int sig, siginfo_t *si, void *uc)
 
 /* ---- bring-up and end --------------------------------------------------------------------------------------------- */
 
+/*
+ * Not TSan's for SIGQUIT: it holds signals that are sent back until the thread's next call of libc, and
+ * an M that sleeps makes none. A fault does not wait.
+ */
+static int set_action(int sig, const struct sigaction *sa, struct sigaction *old)
+{
+	return sig == SIGQUIT ? rt_sigaction(sig, sa, old) : sigaction(sig, sa, old);
+}
+
 static bool is_default(int sig)
 {
 	struct sigaction sa;
 
-	return sigaction(sig, NULL, &sa) == 0 && !(sa.sa_flags & SA_SIGINFO) && sa.sa_handler == SIG_DFL;
+	return set_action(sig, NULL, &sa) == 0 && !(sa.sa_flags & SA_SIGINFO) && sa.sa_handler == SIG_DFL;
 }
 
 static bool install(int sig, void (*fn)(int, siginfo_t *, void *), struct sigaction *old)
@@ -202,7 +211,7 @@ static bool install(int sig, void (*fn)(int, siginfo_t *, void *), struct sigact
 	struct sigaction sa = { .sa_sigaction = fn, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART };
 
 	sigemptyset(&sa.sa_mask);
-	return sigaction(sig, &sa, old) == 0;
+	return set_action(sig, &sa, old) == 0;
 }
 
 /* Only if it is still ours. */
@@ -210,8 +219,8 @@ static void uninstall(int sig, void (*fn)(int, siginfo_t *, void *), const struc
 {
 	struct sigaction now;
 
-	if (sigaction(sig, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) && now.sa_sigaction == fn)
-		sigaction(sig, old, NULL);
+	if (set_action(sig, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) && now.sa_sigaction == fn)
+		set_action(sig, old, NULL);
 }
 
 void rt_signal_init(void)

@@ -76,7 +76,7 @@ static void sleep_until(void *arg)
 
 GTEST(many_sleepers)
 {
-	enum { N = 5000 };
+	enum { N = GMPTEST_SCALE(5000) };
 	struct sleeper *s = calloc(N, sizeof(*s));
 	uint64_t seed = gmptest_seed(), start = gmp_now();
 	struct gmp_wg wg = { 0 };

@@ -213,17 +213,33 @@ PTEST(sigquit)
 	LIKE(d, "^waiter\\(");
 }
 
+static int main_waits(const struct gmp_goroutine *g, void *arg)
+{
+	*(int *)arg |= g->goid == 1 && g->status == 4;
+	return 0;
+}
+
+static void *quit_when_asleep(void *arg)
+{
+	int waits = 0;
+
+	while (!waits) {
+		usleep(1000);
+		gmp_goroutines(main_waits, &waits);
+	}
+	usleep(100000);		/* and the threads go to sleep, too */
+	kill(getpid(), SIGQUIT);
+	return arg;
+}
+
 /* Everybody is asleep, in a poll that has no end. */
 static int quit_asleep(void *arg)
 {
 	int64_t ns = (intptr_t)arg;
+	pthread_t t;
 
 	set_up();
-	if (fork() == 0) {
-		usleep(100000);
-		kill(getppid(), SIGQUIT);
-		_exit(0);
-	}
+	CHECK_EQ(pthread_create(&t, NULL, quit_when_asleep, NULL), 0);
 	gmp_sleep(ns);
 	return 0;
 }
