@@ -3,19 +3,18 @@
  * waitgroup.c - gmp_wg.
  *
  * Owns:       wg->state. Not here: the queue of those that wait (sema.c, keyed by the address).
- * State:      bits 32-63 the counter (signed), bits 1-31 the round, bit 0 WAIT: somebody waits for
- *             the end of this round.
+ * State:      bits 32-63 the counter (signed), bit 0 WAIT: somebody waits for it to be 0.
  * Invariants: WAIT is set only while the counter is above 0, under the bucket's lock and together
- *             with queueing. The step that brings the counter to 0 clears it and begins the next
- *             round, in one, and then releases the waiters of the rounds up to its own: never one that
- *             came later. The queue is in order of rounds.
+ *             with queueing. The step that brings the counter to 0 while it is set is taken under that
+ *             lock, too, and so is letting them all go: nobody who comes later stands among them.
  * Locks:      the bucket's (rank WAITQ).
  * Ordering:   MO-S3 add/done: release (and acquire, to pass on what earlier ones released); pairs
  *             with MO-S4, the acquire in wait.
  *
  * After that step *wg is not touched any more, its address serves as a number: a wait group may lie
- * on the stack of the function that waits. Go has no rounds, and must therefore forbid to use a group
- * again before all its waiters have run; here that is allowed.
+ * on the stack of the function that waits. Go must forbid to use a group again before all its waiters
+ * have run; here that is allowed. Rejected: the step first, then the lock, with the number of the round
+ * to tell whose turn it is: another group at the same address begins with round 0.
  */
 #include <errno.h>
 #include <gmprt/proc.h>
@@ -31,30 +30,44 @@ static inline int32_t counter(uint64_t state)
 	return (int32_t)(state >> 32);
 }
 
-static inline uint32_t round_of(uint64_t state)
+/* After adding @delta. Below 0 is fatal. */
+static inline uint64_t added(uint64_t state, int delta)
 {
-	return (uint32_t)state & ~WAIT;
+	state += (uint64_t)(uint32_t)delta << 32;
+	if (unlikely(counter(state) < 0))
+		rt_throw("sync: negative waitgroup counter");
+	return state;
 }
 
-/* The counter is 0 and nobody waits, one round later. */
-static inline uint64_t next_round(uint64_t state)
+/* The counter is 0 with @state, and somebody waits for that. */
+static inline bool ends_wait(uint64_t state)
 {
-	return (uint32_t)(round_of(state) + 2);
+	return counter(state) == 0 && (state & WAIT);
 }
 
-/* The waiters of @round, and of earlier ones should they be late, may go. */
-static rt_noinline void release_all(struct gmp_wg *wg, uint32_t round)
+static void take_all(struct rt_bucket *b, struct gmp_wg *wg, struct rt_gqueue *q)
+{
+	struct rt_waiter *w;
+
+	while ((w = rt_waiter_pop(b, wg)) != NULL)
+		rt_gqueue_push(q, rt_waiter_grant(w));
+}
+
+/* It was the last, with waiters, when we looked. */
+static rt_noinline void add_last(struct gmp_wg *wg, int delta)
 {
 	struct rt_gqueue q = { 0 };
 	struct rt_bucket *b;
-	struct rt_waiter *w;
+	uint64_t old, new;
 
 	rt_waiters_enter();
 	b = rt_bucket_lock(wg);
-	while ((w = rt_waiter_first(b, wg)) != NULL && (int32_t)((uint32_t)w->n - round) <= 0) {
-		rt_waiter_del(b, w);
-		rt_gqueue_push(&q, rt_waiter_grant(w));
-	}
+	do {
+		old = rt_load_rlx(&wg->state);
+		new = added(old, delta);
+	} while (!rt_cas_ar(&wg->state, old, ends_wait(new) ? 0 : new));	/* MO-S3 */
+	if (ends_wait(new))
+		take_all(b, wg, &q);
 	rt_unlock(&b->lock);
 	if (q.n == 1)
 		rt_ready(q.head);
@@ -66,20 +79,16 @@ static rt_noinline void release_all(struct gmp_wg *wg, uint32_t round)
 static inline void add(struct gmp_wg *wg, int delta)
 {
 	uint64_t old, new;
-	bool wake;
 
 	do {
 		old = rt_load_rlx(&wg->state);
-		new = old + ((uint64_t)(uint32_t)delta << 32);
-		if (unlikely(counter(new) < 0))
-			rt_throw("sync: negative waitgroup counter");
-		wake = counter(new) == 0 && (old & WAIT);
-		if (wake)
-			new = next_round(old);
+		new = added(old, delta);
+		if (unlikely(ends_wait(new))) {
+			add_last(wg, delta);
+			return;
+		}
 		/* MO-S3: release; pairs with the acquire MO-S4 in gmp_wg_wait(). */
 	} while (unlikely(!rt_cas_ar(&wg->state, old, new)));
-	if (unlikely(wake))
-		release_all(wg, round_of(old));
 }
 
 RT_PUBLIC void gmp_wg_add(struct gmp_wg *wg, int delta)
@@ -118,7 +127,6 @@ RT_PUBLIC void gmp_wg_wait(struct gmp_wg *wg)
 			return;
 		}
 	} while (!rt_cas_ar(&wg->state, state, state | WAIT));
-	w.n = round_of(state);
 	rt_waiter_add(b, &w, wg, false);
 	rt_waiter_park(b, &w, GMP_WAIT_WG);
 }

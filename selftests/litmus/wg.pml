@@ -4,51 +4,57 @@
  * has returned. Checked: nobody is let go before the counter was 0 since it began to wait, and
  * nobody is left behind.
  *
- * Seeded: BUG_ANY_ROUND (who waits for a later round is let go as well), BUG_QUEUE_APART (the waiter
- * announces itself, and is in the queue only a step later).
+ * Seeded: BUG_RELEASE_APART (the counter is 0 a step before those who wait are let go: others have begun
+ * to wait meanwhile), BUG_QUEUE_APART (the waiter announces itself, and is in the queue only a step later).
  */
 #define USERS	2
 #define ROUNDS	2
 
-byte counter, round, zeros, ended;	/* zeros: how often it was 0 (only to check) */
+byte counter, zeros, ended;	/* zeros: how often it was 0 (only to check) */
 bool wait_bit, waits[USERS], granted[USERS];
-byte in_round[USERS];
 
+inline let_go()
+{
+	i = 0;
+	do
+	:: wake && i < USERS ->
+		if
+		:: waits[i] -> waits[i] = false; granted[i] = true
+		:: else
+		fi;
+		i++
+	:: else -> break
+	od;
+	i = 0
+}
+
+/* Under the lock when somebody waits; else the exchange alone. */
 inline done()
 {
-	atomic {		/* the CAS */
+	atomic {
 		counter--;
 		wake = false;
 		if
 		:: counter == 0 ->
 			zeros++;
 			wake = wait_bit;
-			if :: wake -> mine = round; round++; wait_bit = false :: else fi
+			wait_bit = false
 		:: else
-		fi
-	}
-	atomic {		/* release_all(), under the lock */
-		i = 0;
-		do
-		:: wake && i < USERS ->
-			if
-#ifdef BUG_ANY_ROUND
-			:: waits[i] -> waits[i] = false; granted[i] = true
-#else
-			:: waits[i] && in_round[i] <= mine -> waits[i] = false; granted[i] = true
+		fi;
+#ifndef BUG_RELEASE_APART
+		let_go()
 #endif
-			:: else
-			fi;
-			i++
-		:: else -> break
-		od;
-		i = 0
 	}
+#ifdef BUG_RELEASE_APART
+	atomic {
+		let_go()
+	}
+#endif
 }
 
 proctype worker()
 {
-	byte i, mine;
+	byte i;
 	bool wake;
 
 	done();
@@ -73,7 +79,6 @@ active [USERS] proctype user()
 				:: else ->
 					wait_bit = true;
 					granted[_pid] = false;
-					in_round[_pid] = round;
 #ifndef BUG_QUEUE_APART
 					waits[_pid] = true
 #endif
