@@ -218,6 +218,7 @@ err_m0:
 	rt_m_end_main();
 err_ps:
 	rt_p_release_all();
+	rt_g_release_all();	/* goroutine 1, and those its P had fetched */
 err_detach:
 	rt_kern_detach();
 	rt_signal_fini();
