@@ -783,7 +783,7 @@ void rt_m_start_locked(struct rt_m *mp, struct rt_p *pp)
 void rt_m_wake_all(void)
 {
 	rt_lock(&rt_sched.lock);
-	while (idle_get())
+	while (idle_get() || rt_m_tied_get())
 		;
 	for (struct rt_m *mp = rt_sched.allm; mp; mp = mp->alllink)
 		rt_note_wake(&mp->park);
