@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* stats.c - gmp_stats(): sums of counters that their owners write and anyone reads. */
+/* stats.c - gmp_stats(), gmp_num_goroutine(): sums of counters that their owners write and anyone reads. */
 #include <errno.h>
 #include <string.h>
 
 #include "debug/reader.h"
 #include "gmprt/debug.h"
+#include "gmprt/proc.h"
 
 static void add_p(struct gmp_stats *st, struct rt_p *pp)
 {
@@ -32,16 +33,31 @@ static void add_p(struct gmp_stats *st, struct rt_p *pp)
 
 static void add_ps(struct gmp_stats *st)
 {
-	enum rt_reader how = rt_reader_begin();
 	struct rt_p **allp = rt_all_ps(&st->procs);
 
 	for (uint32_t i = 0; i < st->procs; i++)
 		add_p(st, allp[i]);
+}
+
+RT_PUBLIC int gmp_num_goroutine(void)
+{
+	enum rt_reader how;
+	int n;
+
+	if (!rt_getm() && !rt_ext_enter())
+		return 0;
+	how = rt_reader_begin();
+	n = (int)rt_num_g();
 	rt_reader_end(how);
+	if (!rt_getm())
+		rt_ext_leave();
+	return n;
 }
 
 static void collect(struct gmp_stats *st)
 {
+	enum rt_reader how = rt_reader_begin();
+
 	st->idle_procs = rt_load_rlx(&rt_sched.npidle);
 	st->threads = rt_load_rlx(&rt_sched.mcount);
 	st->idle_threads = rt_load_rlx(&rt_sched.nmidle);
@@ -52,6 +68,7 @@ static void collect(struct gmp_stats *st)
 	st->global_queue = rt_load_rlx(&rt_sched.globq.n);
 	rt_stack_stats(&st->stack_bytes, &st->stacks);
 	add_ps(st);
+	rt_reader_end(how);
 }
 
 RT_PUBLIC int gmp_stats(struct gmp_stats *st)

@@ -333,7 +333,7 @@ RT_PUBLIC uint64_t gmp_goid(void)
 /*
  * Each P counts those that began and ended there, so that neither costs a locked instruction. The sum
  * is of no single moment, unless nothing runs; but one that both began and ended before, or neither,
- * is counted right.
+ * is counted right. Context: a reader of RCU.
  */
 int64_t rt_num_g(void)
 {
@@ -344,11 +344,6 @@ int64_t rt_num_g(void)
 	for (uint32_t i = 0; i < n; i++)
 		sum += rt_load_rlx(&allp[i]->ng);
 	return sum;
-}
-
-RT_PUBLIC int gmp_num_goroutine(void)
-{
-	return (int)rt_num_g();
 }
 
 RT_PUBLIC void gmp_lock_os_thread(void)
