@@ -29,7 +29,7 @@
 #define SPINS		30	/* pauses; a held section is a few dozen instructions */
 #define YIELD_NS	20000	/* without membarrier(): poll at this pace, never sleep unwoken */
 
-static bool have_membarrier;
+static bool have_membarrier;	/* atomic: threads outside take locks while a run begins */
 
 static long membarrier(int cmd)
 {
@@ -38,7 +38,7 @@ static long membarrier(int cmd)
 
 void rt_lock_init_once(void)
 {
-	have_membarrier = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0;
+	rt_store_rlx(&have_membarrier, membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0);
 }
 
 /* Sleeps until somebody unlocks, or a little while where a wake-up cannot be promised. */
@@ -47,7 +47,7 @@ static void lock_sleep(struct rt_lock *l)
 	static const struct timespec pace = { .tv_nsec = YIELD_NS };
 
 	rt_add_rlx(&l->waiters, 1);
-	if (have_membarrier) {
+	if (rt_load_rlx(&have_membarrier)) {
 		membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);	/* MO-2 */
 		rt_futex_wait(&l->word, 1, NULL);
 	} else {

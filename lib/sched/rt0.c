@@ -146,15 +146,14 @@ static void attach_kernel(void)
 
 static void reset_sched(void)
 {
-	uint32_t gen = rt_sched.gen + 1;
 	struct rt_p **allp = rt_sched.allp;
 	uint64_t mids[RT_ARRAY_SIZE(rt_sched.mids)];
 
 	memcpy(mids, rt_sched.mids, sizeof(mids));	/* of ghosts: their slots are not used again */
-	memset(&rt_sched, 0, sizeof(rt_sched));
+	memset(&rt_sched, 0, offsetof(struct rt_sched, gen));
 	rt_lock_rank(&rt_sched.lock, SCHED);
 	memcpy(rt_sched.mids, mids, sizeof(mids));
-	rt_sched.gen = gen;
+	rt_store_rlx(&rt_sched.gen, rt_sched.gen + 1);
 	rt_sched.allp = allp;
 	rt_sched.maxmcount = GMP_MAX_M;
 	rt_sched.coarse_now = rt_now();

@@ -194,8 +194,6 @@ struct rt_sched {
 	/* read on every scheduling, written rarely */
 	uint32_t maxprocs;		/* number of Ps; changed with the world stopped */
 	bool single;			/* maxprocs == 1: nobody steals, plain accesses suffice */
-	bool running;			/* gmp_run() runs; atomic */
-	bool alive;			/* its goroutines' stacks are there; outlasts `running`; atomic, MO-11 */
 	bool acct;			/* accounting by goroutine. const while running */
 	uint32_t gcwaiting;		/* the world is to stop; atomic */
 	uint32_t ending;		/* main has returned; atomic */
@@ -239,7 +237,6 @@ struct rt_sched {
 	uint32_t procs_fixed;		/* somebody chose the number of Ps: it does not follow the CPUs; atomic, MO-12 */
 	uint32_t procs_update;		/* a follower is about to change it; atomic, MO-12 */
 
-	uint32_t gen;			/* plus one at each gmp_run() */
 	struct rt_m *m0;
 	struct rt_g *main_g;
 	int (*main_fn)(void *);
@@ -251,6 +248,11 @@ struct rt_sched {
 	uint64_t acct_mult;		/* gmp_m_kern.clock_mult; atomic, one value */
 	uint32_t nr_m_slots, nr_p_slots;
 	bool handoff;			/* the module lets Ps go: sched/handoff.c. const while running */
+
+	/* Beyond what a new run sets to zero: threads that are no Ms look here at any time. */
+	uint32_t gen;			/* plus one at each gmp_run(); atomic */
+	bool running;			/* gmp_run() runs; atomic */
+	bool alive;			/* its goroutines' stacks are there; outlasts `running`; atomic, MO-11 */
 };
 
 extern struct rt_sched rt_sched;

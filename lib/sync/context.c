@@ -126,7 +126,7 @@ static bool may_free(struct gmp_ctx *ctx)
 		return true;
 	if (rt_load_acq(&ctx->timer_ran))	/* MO-S17: pairs with deadline_passed() */
 		return true;
-	if (ctx->armed_gen != rt_sched.gen || !rt_load_acq(&rt_sched.alive))
+	if (ctx->armed_gen != rt_load_rlx(&rt_sched.gen) || !rt_load_acq(&rt_sched.alive))
 		return true;	/* that gmp_run() is over: nobody calls it, nor will */
 	return rt_xchg_ar(&ctx->reap, 1) != 0;	/* MO-S17 */
 }
@@ -186,9 +186,9 @@ RT_PUBLIC void gmp_ctx_unref(struct gmp_ctx *ctx)
  */
 static struct rt_ctx_hook **waiters_of(struct gmp_ctx *ctx)
 {
-	if (unlikely(!rt_waiters_alive() || ctx->waiters_run != rt_sched.gen)) {
+	if (unlikely(!rt_waiters_alive() || ctx->waiters_run != rt_load_rlx(&rt_sched.gen))) {
 		ctx->waiters = NULL;
-		ctx->waiters_run = rt_sched.gen;
+		ctx->waiters_run = rt_load_rlx(&rt_sched.gen);
 	}
 	return &ctx->waiters;
 }
@@ -389,7 +389,7 @@ static int arm(struct gmp_ctx *ctx, uint64_t when)
 	}
 	ctx->timer.fn = deadline_passed;
 	ctx->armed = true;
-	ctx->armed_gen = rt_sched.gen;
+	ctx->armed_gen = rt_load_rlx(&rt_sched.gen);
 	return rt_timer_start(&ctx->timer, when, 0, NULL, NULL);
 }
 

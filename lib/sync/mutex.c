@@ -133,7 +133,7 @@ static bool wait_turn(struct gmp_mutex *m, uint32_t old, struct attempt *a, enum
 		new &= ~WOKEN;
 	b = rt_bucket_lock(m);
 	if (!(old & ~LOCKED))
-		rt_store_rlx(&m->run, rt_sched.gen);	/* nobody waits: whatever stood there is void */
+		rt_store_rlx(&m->run, rt_load_rlx(&rt_sched.gen));	/* nobody waits: whatever stood there is void */
 	if (!rt_cas_acq(&m->state, old, new)) {
 		rt_unlock(&b->lock);
 		return false;

@@ -53,9 +53,9 @@ struct rt_bucket *rt_bucket_lock(const void *addr)
 	struct rt_bucket *b = &table[mix((uintptr_t)addr >> 3) >> (64 - BUCKETS_LOG2)];
 
 	rt_lock(&b->lock);
-	if (unlikely(!rt_waiters_alive() || b->gen != rt_sched.gen)) {
+	if (unlikely(!rt_waiters_alive() || b->gen != rt_load_rlx(&rt_sched.gen))) {
 		b->root = NULL;
-		b->gen = rt_sched.gen;
+		b->gen = rt_load_rlx(&rt_sched.gen);
 	}
 	return b;
 }

@@ -161,7 +161,7 @@ static void fire(const void *timer, void *arg, uintptr_t fn, uint64_t now)
 	k->timer = timer;
 	k->fn = (void (*)(void *))fn;
 	k->arg = arg;
-	k->gen = rt_sched.gen;
+	k->gen = rt_load_rlx(&rt_sched.gen);
 	rt_lock(&b->lock);
 	k->next = b->calls;
 	b->calls = k;
@@ -175,7 +175,7 @@ static struct call *find_call(struct bucket *b, const void *timer, struct rt_g *
 	struct call **pk = &b->calls, *k;
 
 	while ((k = *pk) != NULL) {
-		if (unlikely(k->gen != rt_sched.gen)) {
+		if (unlikely(k->gen != rt_load_rlx(&rt_sched.gen))) {
 			*pk = k->next;
 			free(k);
 			continue;
