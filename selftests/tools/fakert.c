@@ -10,7 +10,8 @@
  *   m 2  sleeps in a call,   goroutine 9 on P 1, running
  *   m 3  sleeps,             no goroutine, netpoll
  *   m 4  sleeps,             goroutine 11 on P 2, waiting: chan receive
- * Prints "ready" and stays until its standard input is at its end.
+ * Prints "ready" and stays until its standard input is at its end. For each byte of that it starts
+ * BRIEF_THREADS threads that end at once, one after the other, and prints "done".
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -29,7 +30,8 @@
 
 #include "gmp_abi.h"
 
-#define NR_M	5
+#define NR_M		5
+#define BRIEF_THREADS	200
 
 /* As the real one in what matters: the address of its block comes first. */
 struct fake_m {
@@ -158,9 +160,27 @@ static void tell_lie(void)
 		exit(2);
 }
 
+static void *end_at_once(void *arg)
+{
+	return arg;
+}
+
+static void come_and_go(void)
+{
+	pthread_t thread;
+
+	for (int i = 0; i < BRIEF_THREADS; i++) {
+		if (pthread_create(&thread, NULL, end_at_once, NULL) || pthread_join(thread, NULL))
+			exit(1);
+	}
+	puts("done");
+	fflush(stdout);
+}
+
 int main(int argc, char **argv)
 {
 	pthread_t thread;
+	ssize_t n;
 	char c;
 
 	if (argc > 1)
@@ -176,7 +196,9 @@ int main(int argc, char **argv)
 	tell_lie();
 	puts("ready");
 	fflush(stdout);
-	while (read(0, &c, 1) > 0 || errno == EINTR)
-		;
+	while ((n = read(0, &c, 1)) > 0 || (n < 0 && errno == EINTR)) {
+		if (n > 0)
+			come_and_go();
+	}
 	_exit(0);
 }

@@ -278,15 +278,20 @@ seen_from_inside()
 		json "p['pid'] == 1" "len(ms) == 5" "ms[0]['tid'] == 1" "ms[1]['bpf']['oncpu_ns'] > 0"
 }
 
-# In a pid namespace of their own: numbers are those of whoever reads.
-in_namespace()
+start_inside()
 {
-	local outside
 	: >"$tmp/out"
 	unshare --pid --fork --mount-proc "$bin/fakert" <"$tmp/stdin" >"$tmp/out" 2>/dev/null &
 	outside=$!
 	until grep -q ready "$tmp/out"; do sleep 0.05; done
 	pid=$(pgrep -P $outside)
+}
+
+# In a pid namespace of their own: numbers are those of whoever reads.
+in_namespace()
+{
+	local outside
+	start_inside
 	shows_json -i 0 -n 1 -s bpf -p "$pid" -- "p['pid'] == $pid" "len(ms) == 5" "ms[0]['tid'] == $pid" &&
 		shows_json -i 0 -n 1 -s process -p "$pid" -- "len(ms) == 5" "ms[0]['tid'] == $pid" \
 			"ms[1]['goid'] == 7" "len({m['tid'] for m in p['ms']}) == 5" &&
@@ -295,6 +300,33 @@ in_namespace()
 	stop
 	wait $outside 2>/dev/null
 	return $status
+}
+
+# Entries of the map of tasks in the BPF programs that process $1 has loaded.
+watched_tasks()
+{
+	local id
+	for id in $(cat /proc/"$1"/fdinfo/* | sed -n 's/^map_id:[[:space:]]*//p' | sort -u); do
+		bpftool map show id "$id" | grep -q 'name stats ' && bpftool map dump id "$id" | grep -c key
+	done
+}
+
+# A thread that has ended leaves no entry in the map, though the kernel takes its number from it first.
+forgets_threads()
+{
+	local outside ps entries
+	start_inside
+	: >"$tmp/table"
+	nsenter -t "$pid" -p -m "$gmp" ps -s bpf -i 0.1 -p 1 >"$tmp/table" &
+	ps=$!
+	until grep -q SWITCHES "$tmp/table"; do sleep 0.05; done
+	echo -n x >&7
+	until grep -q 'done' "$tmp/out"; do sleep 0.05; done
+	entries=$(watched_tasks "$(pgrep -P $ps || echo $ps)")
+	echo "$entries entries after 200 threads"
+	stop
+	wait $ps $outside 2>/dev/null
+	[ "$entries" -ge 1 ] && [ "$entries" -le 10 ]
 }
 
 as_nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)

@@ -60,6 +60,7 @@ check "standard output is full" cannot_write
 stop
 check "ends with the process" ends_with_process
 check "in a pid namespace, from outside and from inside" in_namespace
+check "in a pid namespace, threads that have ended" forgets_threads
 start "${as_nobody[@]}" "$bin/fakert"
 check "an ordinary user's own process" falls_back 'CAP_BPF, CAP_PERFMON' nobody
 stop

@@ -5,7 +5,8 @@
  * Two programs over one way to find out: fsbase of a thread + tls_off is its struct gmp_tls.
  *
  *   sched_switch  at every switch out of a watched task: what it carried, why it left, how long it
- *                 ran. Costs nothing but one look into `procs` for the tasks of everyone else.
+ *                 ran. Costs nothing but one look into `procs` for the tasks of everyone else, and
+ *                 one into `stats` when they end.
  *   m_rows        a reader's snapshot: a row for every M of the watched processes as it is now,
  *                 asleep or running, with what sched_switch has summed up of it.
  *
@@ -116,9 +117,10 @@ static __always_inline bool is_m(const struct gmp_tls *tls, struct task_struct *
 }
 
 /* A task without an entry is being switched out, so it has been on the CPU all the time. */
-static __always_inline struct carrier_stat *stat_of(__u32 tid, __u64 in_ns)
+static __always_inline struct carrier_stat *stat_of(struct task_struct *task, __u64 in_ns)
 {
 	struct carrier_stat fresh = { .in_ns = in_ns, .last_p = -1 };
+	__u32 tid = task->pid;
 	struct carrier_stat *st = bpf_map_lookup_elem(&stats, &tid);
 
 	if (st)
@@ -162,21 +164,26 @@ static __always_inline __u32 why_of(bool preempt, unsigned int state)
 	return state & (TASK_STOPPED | TASK_TRACED) ? GMP_WHY_STOPPED : GMP_WHY_BLOCKED;
 }
 
+/*
+ * Whether it was watched cannot be asked any more: who ends by itself, or was waited for just now, has
+ * given back its numbers in all pid namespaces but this.
+ */
+static __always_inline void forget(struct task_struct *prev)
+{
+	__u32 tid = prev->pid;
+
+	bpf_map_delete_elem(&stats, &tid);
+}
+
 static __always_inline void switched_out(struct task_struct *prev, __u32 why, __u64 now)
 {
 	struct carrier_proc *proc = watched(prev);
 	struct carrier_stat *st;
 	__u64 ran_ns = 0;
-	__u32 tid;
 
 	if (!proc)
 		return;
-	tid = reader_tid(prev);
-	if (why == GMP_WHY_DEAD) {
-		bpf_map_delete_elem(&stats, &tid);
-		return;
-	}
-	st = stat_of(tid, proc->since_ns);
+	st = stat_of(prev, proc->since_ns);
 	if (!st)
 		return;
 	if (st->in_ns && now > st->in_ns)
@@ -198,7 +205,7 @@ static __always_inline void switched_in(struct task_struct *next, __u64 now)
 
 	if (!watched(next))
 		return;
-	st = stat_of(reader_tid(next), now);
+	st = stat_of(next, now);
 	if (st)
 		st->in_ns = now;
 }
@@ -208,8 +215,12 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 	     unsigned int prev_state)
 {
 	__u64 now = bpf_ktime_get_ns();
+	__u32 why = why_of(preempt, prev_state);
 
-	switched_out(prev, why_of(preempt, prev_state), now);
+	if (why == GMP_WHY_DEAD)
+		forget(prev);
+	else
+		switched_out(prev, why, now);
 	switched_in(next, now);
 	return 0;
 }
@@ -228,9 +239,10 @@ static __always_inline void fill_oncpu(struct carrier_row *row, struct task_stru
 {
 	struct carrier_stat *st;
 	bool running = BPF_CORE_READ(task, on_cpu);	/* before the look-up: it may just come on */
+	__u32 tid = task->pid;
 	__u64 in_ns;
 
-	st = bpf_map_lookup_elem(&stats, &row->tid);
+	st = bpf_map_lookup_elem(&stats, &tid);
 	row->now_ns = bpf_ktime_get_ns();
 	if (st) {
 		row->stat = *st;

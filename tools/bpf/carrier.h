@@ -19,8 +19,9 @@ struct carrier_proc {
 };
 
 /*
- * What sched_switch has seen of a task. Map stats, key: tid. Written under the run queue lock of
- * the CPU it leaves or enters, so never by two at once.
+ * What sched_switch has seen of a task. Map stats, key: its number in the initial pid namespace, the
+ * only one it keeps to its end. Written under the run queue lock of the CPU it leaves or enters, so
+ * never by two at once.
  */
 struct carrier_stat {
 	__u64 in_ns;		/* when it was switched in, 0 = it is off the CPU */
