@@ -191,10 +191,12 @@ int main(int argc, char **argv)
 	prepare_faults();
 	world_init();
 	find_commands();
+	write_param("handoff", "Y");
 
 	run(&r, secs * 1000000000ull);
 	while (waitpid(-1, NULL, WNOHANG | __WALL) > 0)
 		;
+	write_param("handoff", "N");
 	ksft_print_msg("%u commands known, %u victims\n", shared->commands, lives);
 	ksft_test_result(!odd_deaths, "whoever died was killed\n");
 	print_ops();

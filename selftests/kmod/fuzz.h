@@ -4,6 +4,7 @@
  *
  *   fuzz.c         begins, ends, judges
  *   fuzz_victim.c  processes that attach and do anything to the device, to the pages and to themselves
+ *   fuzz_handoff.c what they do to hand Ps over
  *   fuzz_reader.c  processes that read all of /proc/gmp and turn every knob
  *   fuzz_world.c   what befalls the victims: signals, ptrace, freezer, CPUs that go, rmmod
  *
@@ -62,6 +63,7 @@ static inline struct rnd rnd_child(struct rnd *r, uint64_t number)
 	X(p_word, 1)	X(carry, 1)	X(wild_ioctl, 0) X(known_ioctl, 0) \
 	X(wild_mmap, 0)	X(change_map, 1) X(block, 1)	X(family, 1)	\
 	X(exec, 0)	X(thread_end, 0) X(move, 1)	X(fault, 0)	\
+	X(handoff, 1)	X(let_go, 1)	X(standby, 1)	X(poke, 1)	\
 	X(read, 1)	X(knob, 1)	X(trace, 1)			\
 	X(kill, 1)	X(stop, 1)	X(ptrace, 1)	X(freeze, 0)	\
 	X(cpu, 0)	X(unload, 0)	X(pressure, 1)
@@ -91,6 +93,23 @@ static inline bool count(enum fuzz_op op, bool worked)
 		__atomic_fetch_add(&shared->done[op], 1, __ATOMIC_RELAXED);
 	return worked;
 }
+
+#define SLOTS	10	/* of a victim; twice its threads */
+
+/* A descriptor and a pair of mappings the threads of a victim share. */
+struct shared_file {
+	volatile int fd;
+	struct gmp_attach a;
+	void *volatile user;
+	void *volatile kern;
+};
+
+extern __thread unsigned int my_slot;	/* the one it enrolled for last, with whatever file */
+
+bool op_handoff(struct shared_file *f, struct rnd *r);
+bool op_let_go(struct shared_file *f, struct rnd *r);
+bool op_standby(struct shared_file *f, struct rnd *r);
+bool op_poke(struct shared_file *f, struct rnd *r);
 
 void victim_main(struct rnd *r);			/* never returns */
 void reader_main(struct rnd *r, bool as_nobody);	/* never returns */

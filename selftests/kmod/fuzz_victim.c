@@ -12,17 +12,11 @@
 #include <sys/resource.h>
 #include <sys/uio.h>
 
-#define THREADS		5
+#define THREADS		(SLOTS / 2)
 #define FILES		2	/* descriptors and pairs of mappings the threads share */
-#define SLOTS		(2 * THREADS)
 #define FIRST_FD	100	/* from here on anybody may close anything: no library has one of these */
 
-struct shared_file {
-	volatile int fd;
-	struct gmp_attach a;
-	void *volatile user;
-	void *volatile kern;
-};
+__thread unsigned int my_slot;
 
 static struct shared_file files[FILES];
 static struct rnd family;
@@ -110,7 +104,12 @@ static bool op_unmap(struct shared_file *f, struct rnd *r)
 
 static bool op_enroll(struct shared_file *f, struct rnd *r)
 {
-	return !dev_register(f->fd, rnd(r, SLOTS + 1), rnd64(r));
+	unsigned int slot = rnd(r, SLOTS + 1);
+
+	if (dev_register(f->fd, slot, rnd64(r)))
+		return false;
+	my_slot = slot;
+	return true;
 }
 
 static bool op_leave(struct shared_file *f, struct rnd *r)
@@ -360,6 +359,8 @@ static const struct {
 	{ OP_block, op_block, 24 },		{ OP_family, op_family, 1 },
 	{ OP_exec, op_exec, 1 },		{ OP_thread_end, op_thread_end, 2 },
 	{ OP_move, op_move, 4 },		{ OP_fault, op_fault, 3 },
+	{ OP_handoff, op_handoff, 6 },		{ OP_let_go, op_let_go, 30 },
+	{ OP_standby, op_standby, 16 },		{ OP_poke, op_poke, 16 },
 };
 
 static void step(struct rnd *r)

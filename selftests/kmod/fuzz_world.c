@@ -108,7 +108,7 @@ static bool unload(struct rnd *r, const pid_t *victims, int n)
 		return false;
 	short_while(r);
 	fd = open(module_path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || syscall(SYS_finit_module, fd, "", 0)) {
+	if (fd < 0 || syscall(SYS_finit_module, fd, "handoff=1", 0)) {
 		fprintf(stderr, "cannot load %s again: %s\n", module_path, strerror(errno));
 		_exit(1);
 	}
