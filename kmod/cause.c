@@ -23,6 +23,7 @@
  * CONFIG_MEMCG_V1 do not have and which is not yet set while the fault waits for mmap_lock; the raw
  * system call number as the key (some 450 counters for each thread).
  */
+#include <linux/nospec.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/sched/task_stack.h>
@@ -92,12 +93,17 @@ static const u8 class_of[] = {
 	CALL(pause, SIGNAL), CALL(rt_sigsuspend, SIGNAL), CALL(rt_sigtimedwait, SIGNAL),
 };
 
-/* A 32-bit call (int $0x80) has another numbering, an x32 one a number that is out of range. */
+/*
+ * A 32-bit call (int $0x80) has another numbering, an x32 one a number that is out of range. Masked, for
+ * the class is an index in its turn: the number is any the program chose.
+ */
 static enum gmp_cause class_of_call(unsigned int nr)
 {
-	if (in_ia32_syscall() || nr >= ARRAY_SIZE(class_of) || !class_of[nr])
-		return GMP_CAUSE_SYSCALL;
-	return class_of[nr];
+	enum gmp_cause class = GMP_CAUSE_OTHER;
+
+	if (nr < ARRAY_SIZE(class_of) && !in_ia32_syscall())
+		class = class_of[array_index_nospec(nr, ARRAY_SIZE(class_of))];
+	return class == GMP_CAUSE_OTHER ? GMP_CAUSE_SYSCALL : class;
 }
 
 /* ---- causes ------------------------------------------------------------------------------------ */

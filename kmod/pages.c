@@ -9,6 +9,9 @@
  * Locks:      none; mmap_lock is held by the caller of every vm operation.
  * Not here:   what stands in the pages (gmp_abi.h, account.c).
  *
+ * Callers' offsets follow from numbers that user space chose, and a page found is looked into: so indexes
+ * are masked after they are checked, for a CPU that goes on before it knows the outcome.
+ *
  * A slot costs nothing until it is used: a page is allocated by the first fault on it, or by
  * GMP_IOC_M_REGISTER for the slot it binds, whichever comes first. So sched_out, which may neither
  * sleep nor fault, always finds its two pages. The kernel goes through its own mapping
@@ -21,6 +24,7 @@
 #include <linux/fs.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 
 #include "internal.h"
@@ -95,11 +99,12 @@ static struct page *region_page(struct gmp_region *r, unsigned long idx)
  */
 void *gmp_region_get(struct gmp_region *r, u64 off)
 {
+	unsigned long idx = PHYS_PFN(off);
 	struct page *page;
 
-	if (WARN_ON_ONCE(PHYS_PFN(off) >= r->nr_pages))
+	if (WARN_ON_ONCE(idx >= r->nr_pages))
 		return NULL;
-	page = region_page(r, PHYS_PFN(off));
+	page = region_page(r, array_index_nospec(idx, r->nr_pages));
 	return page ? page_address(page) + offset_in_page(off) : NULL;
 }
 
@@ -113,11 +118,12 @@ void *gmp_region_get(struct gmp_region *r, u64 off)
  */
 void *gmp_region_peek(struct gmp_region *r, u64 off)
 {
+	unsigned long idx = PHYS_PFN(off);
 	struct page *page;
 
-	if (WARN_ON_ONCE(PHYS_PFN(off) >= r->nr_pages))
+	if (WARN_ON_ONCE(idx >= r->nr_pages))
 		return NULL;
-	page = READ_ONCE(r->pages[PHYS_PFN(off)]);
+	page = READ_ONCE(r->pages[array_index_nospec(idx, r->nr_pages)]);
 	return page ? page_address(page) + offset_in_page(off) : NULL;
 }
 
@@ -143,7 +149,7 @@ static vm_fault_t pages_fault(struct vm_fault *vmf)
 
 	if (is_inherited(vmf->vma) || idx >= r->nr_pages)
 		return VM_FAULT_SIGBUS;
-	page = region_page(r, idx);
+	page = region_page(r, array_index_nospec(idx, r->nr_pages));
 	if (!page)
 		return VM_FAULT_OOM;
 	get_page(page);

@@ -17,6 +17,7 @@
  */
 #include <linux/ctype.h>
 #include <linux/fs.h>
+#include <linux/nospec.h>
 #include <linux/proc_fs.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
@@ -195,6 +196,13 @@ static void put_escaped(struct seq_file *m, const char *text)
 	}
 }
 
+static const char *wait_text(unsigned int reason)
+{
+	if (reason >= ARRAY_SIZE(wait_texts))
+		return "?";
+	return wait_texts[array_index_nospec(reason, ARRAY_SIZE(wait_texts))];
+}
+
 static void show_wait(struct seq_file *m, const struct gmp_g_head *g)
 {
 	char text[32], *c;
@@ -203,8 +211,7 @@ static void show_wait(struct seq_file *m, const struct gmp_g_head *g)
 		seq_printf(m, " %-23s", "-");
 		return;
 	}
-	strscpy(text, g->wait_reason < ARRAY_SIZE(wait_texts) ? wait_texts[g->wait_reason] : "?",
-		sizeof(text));
+	strscpy(text, wait_text(g->wait_reason), sizeof(text));
 	for (c = text; *c; c++)
 		if (*c == ' ')
 			*c = '_';

@@ -11,6 +11,7 @@
  * publish, or cannot be read, is `-` in `ps` and has no line in `sched`.
  */
 #include <linux/fs.h>
+#include <linux/nospec.h>
 #include <linux/proc_fs.h>
 #include <linux/sched/signal.h>
 #include <linux/seq_file.h>
@@ -209,7 +210,9 @@ static const char *pstatus_name(u32 status)
 		[GMP_P_DEAD]	= "dead",
 	};
 
-	return status < ARRAY_SIZE(names) ? names[status] : "?";
+	if (status >= ARRAY_SIZE(names))
+		return "?";
+	return names[array_index_nospec(status, ARRAY_SIZE(names))];
 }
 
 /* What the P itself says, beyond its word. */

@@ -12,6 +12,7 @@
  * meanwhile, and finding its place costs the same at the end as at the beginning.
  */
 #include <linux/fs.h>
+#include <linux/nospec.h>
 #include <linux/pid.h>
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
@@ -150,10 +151,12 @@ static const char * const why_names[] = {
 	[GMP_WHY_DEAD]		= "dead",
 };
 
-/* A word for a number that may be anything: user space wrote it. */
+/* A word for a number that may be anything: user space wrote it. Masked: what is there is followed. */
 static const char *word(const char * const *names, size_t n, u32 value)
 {
-	return value < n && names[value] ? names[value] : "?";
+	const char *name = value < n ? names[array_index_nospec(value, n)] : NULL;
+
+	return name ?: "?";
 }
 
 #define WORD(names, value)	word(names, ARRAY_SIZE(names), value)
