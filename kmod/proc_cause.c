@@ -53,7 +53,11 @@ static void *find(struct cause_iter *it, loff_t *pos)
 
 static void *causes_start(struct seq_file *m, loff_t *pos)
 {
-	return *pos ? find(m->private, pos) : SEQ_START_TOKEN;
+	struct cause_iter *it = m->private;
+
+	if (!gmp_group_is_alive(it->grp))
+		return ERR_PTR(-ENOENT);
+	return *pos ? find(it, pos) : SEQ_START_TOKEN;
 }
 
 static void put(struct cause_iter *it)

@@ -11,6 +11,7 @@
  * process number and slot. So a reader goes on exactly where it was, whatever came and went
  * meanwhile, and finding its place costs the same at the end as at the beginning.
  */
+#include <linux/err.h>
 #include <linux/fs.h>
 #include <linux/nospec.h>
 #include <linux/pid.h>
@@ -93,8 +94,16 @@ static struct task_iter *find_row(struct task_iter *it, const struct file *reade
 	return NULL;
 }
 
+/* Of a process that has gone not even the header: an empty table would say that it has no Ms. */
+static bool has_gone(const struct task_iter *it)
+{
+	return it->only && !gmp_group_is_alive(it->only);
+}
+
 static void *tasks_start(struct seq_file *m, loff_t *pos)
 {
+	if (has_gone(m->private))
+		return ERR_PTR(-ENOENT);
 	return *pos ? find_row(m->private, m->file, pos) : SEQ_START_TOKEN;
 }
 
@@ -104,6 +113,8 @@ static void *tasks_next(struct seq_file *m, void *v, loff_t *pos)
 
 	put_row(it);
 	++*pos;
+	if (has_gone(it))
+		return ERR_PTR(-ENOENT);
 	return find_row(it, m->file, pos);
 }
 

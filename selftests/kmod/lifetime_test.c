@@ -723,4 +723,48 @@ TEST_F(life, directory_is_inherited)
 	close(uffd);
 }
 
+/*
+ * A process that has gone is no process without Ms. Files go in the order of their names' lengths: a
+ * reader in `hist` holds up the removal of those below.
+ */
+TEST_F(life, read_of_the_dead)
+{
+	static const char *const files[] = { "tasks", "sched", "causes", "status", "goroutines" };
+	struct uffdio_zeropage zero = { .range = { .len = 4096 } };
+	struct stuck s = { .n = -2 };
+	int uffd = uffd_page(&s.page), fd[ARRAY_SIZE(files)];
+	char path[64], buf[256];
+	unsigned int i;
+	pthread_t t;
+	struct dev d;
+
+	if (uffd < 0)
+		SKIP(return, "no userfaultfd");
+	ASSERT_EQ(0, dev_attach(&d, 4, 1));
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		proc_path(path, sizeof(path), getpid(), files[i]);
+		fd[i] = open(path, O_RDONLY | O_CLOEXEC);
+		EXPECT_LT(0, read(fd[i], buf, sizeof(buf)));
+		EXPECT_EQ(0, lseek(fd[i], 0, SEEK_SET));
+	}
+	proc_path(s.path, sizeof(s.path), getpid(), "hist");
+	pthread_create(&t, NULL, stuck_reader, &s);
+	ASSERT_TRUE(WAIT_FOR(s.tid && in_fault(s.tid)));
+	ASSERT_EQ(0, dev_unmap(&d));
+	close(d.fd);
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		errno = 0;
+		EXPECT_EQ(-1, read(fd[i], buf, sizeof(buf)));
+		EXPECT_EQ(ENOENT, errno) {
+			TH_LOG("%s", files[i]);
+		}
+		close(fd[i]);
+	}
+
+	zero.range.start = (unsigned long)s.page;
+	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
+	pthread_join(t, NULL);
+	close(uffd);
+}
+
 TEST_HARNESS_MAIN
