@@ -388,7 +388,8 @@ static void queue_preempt(struct gmp_worker *w)
 		atomic_set(&w->preempt_queued, 0);
 }
 
-static void word_to_running(struct gmp_worker *w)
+/* True: the P is still its own. */
+static bool word_to_running(struct gmp_worker *w)
 {
 	u64 word = w->p_word;
 	u64 running = GMP_P_WORD(GMP_P_RUNNING, w->slot + 1, GMP_P_WORD_SEQ(word));
@@ -396,10 +397,11 @@ static void word_to_running(struct gmp_worker *w)
 	WRITE_ONCE(w->p_word, 0);
 	/* KA-4: acquires what others did to the P, if anybody had it meanwhile */
 	if (likely(cmpxchg(w->p_at, word, running) == word))
-		return;
+		return true;
 	w->lost = true;
 	WRITE_ONCE(w->u->lost, 1);	/* seen by the thread itself, on this CPU */
 	count(&w->k->p_lost);
+	return false;
 }
 
 /**
@@ -410,10 +412,12 @@ static void word_to_running(struct gmp_worker *w)
  */
 void gmp_handoff_in(struct gmp_worker *w)
 {
+	bool kept;
+
 	if (w->p_word) {
 		hrtimer_try_to_cancel(&w->delay);	/* one that runs finds the word changed */
-		word_to_running(w);
-		trace_gmp_return(w->m_id, w->p_nr, w->lost);
+		kept = word_to_running(w);
+		trace_gmp_return(w->m_id, w->p_nr, !kept);	/* w->lost may be of an earlier one */
 	}
 	if (likely(!w->lost))
 		return;

@@ -5,6 +5,7 @@
  */
 #include "kmod_harness.h"
 #include <signal.h>
+#include <sys/mount.h>
 
 #define RUNNING(m, seq)	GMP_P_WORD(GMP_P_RUNNING, (m) + 1, seq)
 #define BLOCKED(m, seq)	GMP_P_WORD(GMP_P_SYSCALL, (m) + 1, seq)
@@ -308,6 +309,57 @@ TEST_F(handoff, nobody_is_woken_without_work)
 	EXPECT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_KICK, (void *)1));
 	pthread_join(thread, NULL);
 	EXPECT_EQ(1, t.ret);
+}
+
+/* ---- what gmp_return says -------------------------------------------------------------------- */
+
+#define TRACEFS		"/sys/kernel/tracing"
+#define INSTANCE	TRACEFS "/instances/gmp_handoff_test"
+
+/* Events of our M with that text. */
+static int returns(const char *with)
+{
+	char *text = read_file(INSTANCE "/trace"), *line, *save = text;
+	int n = 0;
+
+	while ((line = strsep(&save, "\n")))
+		n += line[0] != '#' && strstr(line, "gmp_return: m=0 p=1") && strstr(line, with);
+	free(text);
+	return n;
+}
+
+/* One that lost its P, found another at once, and blocks again before it was ever switched in without one. */
+TEST_F(handoff, lost_is_of_this_return)
+{
+	struct taker t = { .d = &self->d };
+	struct timespec ts = { .tv_nsec = 100000000 };
+	pthread_t thread;
+
+	if (access(TRACEFS "/events", F_OK))
+		mount("tracefs", TRACEFS, "tracefs", 0, NULL);
+	rmdir(INSTANCE);
+	ASSERT_EQ(0, mkdir(INSTANCE, 0755));
+	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
+	self->d.u[0].crit = 1;
+	pthread_create(&thread, NULL, take, &t);
+	ASSERT_TRUE(WAIT_FOR(t.ready));
+	sleep_ms(20);
+	ASSERT_EQ(0, write_file(INSTANCE "/events/gmp/gmp_return/enable", "1"));
+	self->d.u[0].crit = 0;
+	nanosleep(&ts, NULL);
+	/* no call, so no sleep, from here ... */
+	self->d.u[0].lost = 0;
+	*(volatile __u64 *)&self->d.p[1].word = RUNNING(0, 20);
+	/* ... to here. Should the thread be preempted in between, the kernel sees that it knows. */
+	nanosleep(&ts, NULL);
+	self->d.u[0].crit = 1;
+	ASSERT_EQ(0, write_file(INSTANCE "/events/gmp/gmp_return/enable", "0"));
+	EXPECT_EQ(RUNNING(0, 21), self->d.p[1].word);
+	EXPECT_EQ(1, self->d.k[0].p_lost);
+	EXPECT_EQ(1, returns("lost=1"));
+	EXPECT_EQ(1, returns("lost=0"));
+	EXPECT_EQ(0, rmdir(INSTANCE));
+	pthread_join(thread, NULL);
 }
 
 /* ---- preemption ---------------------------------------------------------------------------- */
