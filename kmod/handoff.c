@@ -69,6 +69,9 @@ MODULE_PARM_DESC(handoff_delay_us,
 
 #define MAX_DELAY_NS	NSEC_PER_SEC
 
+/* How many entries of grp->unserved are looked at with interrupts off; there may be thousands. */
+#define POP_MAX		64
+
 /* Somebody may have been in way_out() since the module was loaded. */
 static bool back_used;
 
@@ -429,33 +432,47 @@ void gmp_handoff_in(struct gmp_worker *w)
 
 /* ---- waiting for a P ----------------------------------------------------------------------- */
 
-/* An M that blocked when nobody was there, and that is blocked still. */
+/* An M that blocked when nobody was there, and that is blocked still. NULL: none of the first few. */
 static struct gmp_worker *pop_unserved(struct gmp_group *grp)
 {
 	struct gmp_worker *w, *next;
+	unsigned int left = POP_MAX;
 
 	lockdep_assert_held(&grp->standby_lock);
 	list_for_each_entry_safe(w, next, &grp->unserved, unserved) {
 		list_del_init(&w->unserved);
 		if (is_blocked(w))
 			return w;
+		if (!--left)
+			break;
 	}
 	return NULL;
 }
 
-static void wait_begin(struct gmp_worker *s)
+/* False: there are more to look at. */
+static bool try_begin(struct gmp_worker *s)
 {
 	struct gmp_group *grp = s->grp;
 	struct gmp_worker *w;
+	bool begun = true;
 
 	raw_spin_lock_irq(&grp->standby_lock);
 	s->waits = true;
 	w = s->kicked ? NULL : pop_unserved(grp);
 	if (w)
 		give_event(s, w);
-	else if (!s->kicked)
+	else if (!s->kicked && list_empty(&grp->unserved))
 		list_add(&s->standby, &grp->standbys);
+	else
+		begun = s->kicked;
 	raw_spin_unlock_irq(&grp->standby_lock);
+	return begun;
+}
+
+static void wait_begin(struct gmp_worker *s)
+{
+	while (!try_begin(s))
+		cond_resched();
 }
 
 /* What happened first counts; a kick stays for the next time when there was an event, too. */

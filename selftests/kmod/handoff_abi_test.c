@@ -295,6 +295,74 @@ TEST_F(handoff, late_standby)
 	EXPECT_EQ(1, t.p);
 }
 
+/* ---- many that nobody served ------------------------------------------------------------------ */
+
+#define CROWD	150
+
+struct sleeper {
+	struct dev *d;
+	unsigned int slot;
+	int wake;		/* its end of a pipe */
+	volatile int ready;
+};
+
+static void *sleep_with_p(void *arg)
+{
+	struct sleeper *s = arg;
+	volatile struct gmp_m_user *u = &s->d->u[s->slot];
+	char c;
+
+	if (dev_register(s->d->fd, s->slot, s->slot))
+		return NULL;
+	u->p = s->slot;
+	s->d->p[s->slot].word = RUNNING(s->slot, 1);
+	u->goid = 1;
+	s->ready = 1;
+	(void)!read(s->wake, &c, 1);
+	u->crit = 1;
+	dev_unregister(s->d->fd);
+	return NULL;
+}
+
+static bool is_let_go(struct dev *d, unsigned int p)
+{
+	return *(volatile __u64 *)&d->p[p].word == BLOCKED(p, 2);
+}
+
+/* All but the last have been taken by somebody else by the time an M comes to wait: it gets that one. */
+TEST(the_last_of_many)
+{
+	static struct sleeper s[CROWD];
+	struct gmp_handoff h = how();
+	uint64_t work = 1;
+	pthread_t t[CROWD];
+	unsigned int i, p = -1;
+	struct dev d;
+	int wake[2];
+
+	h.work[0] = GMP_WORK((uintptr_t)&work, 64);
+	ASSERT_EQ(0, pipe(wake));
+	ASSERT_EQ(0, dev_attach(&d, CROWD + 1, CROWD));
+	ASSERT_EQ(0, dev_register(d.fd, CROWD, CROWD));
+	ASSERT_EQ(0, do_ioctl(d.fd, GMP_IOC_HANDOFF, &h));
+	for (i = 0; i < CROWD; i++) {
+		s[i] = (struct sleeper) { .d = &d, .slot = i, .wake = wake[0] };
+		pthread_create(&t[i], NULL, sleep_with_p, &s[i]);
+		ASSERT_TRUE(WAIT_FOR(s[i].ready && is_let_go(&d, i)));
+	}
+	for (i = 0; i < CROWD - 1; i++)
+		*(volatile __u64 *)&d.p[i].word = GMP_P_WORD(GMP_P_IDLE, 0, 2);
+	EXPECT_EQ(0, standby(d.fd, 10000000000, &p));
+	EXPECT_EQ(CROWD - 1, p);
+	EXPECT_EQ(-ETIMEDOUT, standby(d.fd, 1000000, &p));
+	close(wake[1]);
+	for (i = 0; i < CROWD; i++)
+		pthread_join(t[i], NULL);
+	dev_unregister(d.fd);
+	dev_unmap(&d);
+	close(d.fd);
+}
+
 TEST_F(handoff, nobody_is_woken_without_work)
 {
 	struct taker t = { .d = &self->d };
