@@ -102,6 +102,8 @@ static bool may_go(const struct gmp_worker *w, enum gmp_why why)
 
 	if (why == GMP_WHY_DEAD)
 		return true;	/* whatever it was in: it will not come back to it */
+	if (current->mm && current->mm != w->grp->mm)
+		return false;	/* within execve(): the new program's registers and memory */
 	if (why != GMP_WHY_BLOCKED || !READ_ONCE(handoff) || !READ_ONCE(w->u->goid))
 		return false;
 	if (READ_ONCE(current->__state) & TASK_RTLOCK_WAIT)
