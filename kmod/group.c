@@ -2,11 +2,11 @@
 /*
  * group.c - one group per attached process: registry, limits, lifetime.
  *
- * Owns:       struct gmp_group; the registry; the limits on processes.
+ * Owns:       struct gmp_group; the registry.
  * Invariants: a process has at most one group that is not dead; a group is in the registry from
  *             gmp_group_publish() until its retirement at the latest; dead is set before it leaves.
  * Locks:      gmp_registry_lock for changes of the registry, RCU + refcount for look-ups.
- * Not here:   its Ms (worker.c), its pages (pages.c), its directory (proc.c).
+ * Not here:   its Ms (worker.c), its pages (pages.c), its directory (proc.c), what it may have (limits.c).
  *
  *           gmp_group_create()       gmp_group_publish()
  *   (none) ---------------------> NEW -------------> ALIVE
@@ -38,15 +38,6 @@
 
 #include "internal.h"
 
-static unsigned int max_processes = 1024;
-module_param(max_processes, uint, 0644);
-MODULE_PARM_DESC(max_processes, "Processes that may be attached at a time (default 1024)");
-
-static unsigned int max_user_processes = 256;
-module_param(max_user_processes, uint, 0644);
-MODULE_PARM_DESC(max_user_processes,
-		 "The same per real user id; CAP_SYS_RESOURCE exempts (default 256)");
-
 static unsigned int max_slots = GMP_MAX_M;
 module_param(max_slots, uint, 0644);
 MODULE_PARM_DESC(max_slots, "Slots for threads a process may ask for (default and at most 10000)");
@@ -61,7 +52,6 @@ static DEFINE_XARRAY(registry);
 /* Only work that may wait for a reader of /proc; never what a task's death waits for. */
 static struct workqueue_struct *retire_wq;
 
-atomic_long_t gmp_nr_groups = ATOMIC_LONG_INIT(0);	/* in the registry */
 atomic_long_t gmp_nr_attached = ATOMIC_LONG_INIT(0);	/* attached ever */
 
 static void retire_work(struct work_struct *work);
@@ -79,14 +69,17 @@ static bool attach_is_sane(const struct gmp_attach *a)
 
 static int group_regions(struct gmp_group *grp)
 {
+	u64 shared = grp->p_off + grp->nr_p * sizeof(struct gmp_p_shared);
+	u64 kern = (u64)grp->nr_m * sizeof(struct gmp_m_kern);
+	u64 bytes = PAGE_ALIGN(shared) + PAGE_ALIGN(kern);
 	int err;
 
-	err = gmp_region_init(&grp->user, grp->p_off + grp->nr_p * sizeof(struct gmp_p_shared),
-			      GMP_MMAP_USER, true);
+	err = gmp_charge(grp->charged_to, GMP_R_BYTES, bytes);
 	if (err)
 		return err;
-	return gmp_region_init(&grp->kern, (u64)grp->nr_m * sizeof(struct gmp_m_kern),
-			       GMP_MMAP_KERN, false);
+	grp->bytes = bytes;
+	err = gmp_region_init(&grp->user, shared, GMP_MMAP_USER, true);
+	return err ?: gmp_region_init(&grp->kern, kern, GMP_MMAP_KERN, false);
 }
 
 /* Whoever found a worker under RCU (kfunc.c) may still be looking into its slots. */
@@ -106,6 +99,8 @@ static void group_free(struct gmp_group *grp)
 	mutex_destroy(&grp->lock);
 	mmdrop(grp->mm);
 	put_pid(grp->tgid);
+	gmp_uncharge(grp->charged_to, GMP_R_BYTES, grp->bytes);
+	gmp_user_put(grp->charged_to);
 	call_rcu(&grp->rcu, group_free_rcu);
 }
 
@@ -115,7 +110,6 @@ static void group_identify(struct gmp_group *grp)
 	grp->nr = task_tgid_nr(current);
 	grp->mm = current->mm;
 	mmgrab(grp->mm);
-	grp->uid = current_uid();
 	grp->attached_ns = ktime_get_ns();
 }
 
@@ -126,17 +120,24 @@ static void group_identify(struct gmp_group *grp)
  * The P words begin on a page of their own, so that no cache line has both a P word and a slot.
  *
  * Context: process, may sleep.
- * Return: the group with one reference, -EINVAL for a number out of range, or -ENOMEM.
+ * Return: the group with one reference; -EINVAL for a number out of range; -EAGAIN if a limit on bytes
+ * is reached; -ENOMEM.
  */
 struct gmp_group *gmp_group_create(const struct gmp_attach *a)
 {
 	struct gmp_group *grp;
+	int err;
 
 	if (!attach_is_sane(a))
 		return ERR_PTR(-EINVAL);
 	grp = kzalloc(sizeof(*grp), GFP_KERNEL_ACCOUNT);
 	if (!grp)
 		return ERR_PTR(-ENOMEM);
+	grp->charged_to = gmp_user_get();
+	if (!grp->charged_to) {
+		kfree(grp);
+		return ERR_PTR(-ENOMEM);
+	}
 	refcount_set(&grp->refs, 1);
 	mutex_init(&grp->lock);
 	xa_init_flags(&grp->workers, XA_FLAGS_ACCOUNT);
@@ -153,9 +154,10 @@ struct gmp_group *gmp_group_create(const struct gmp_attach *a)
 	grp->layout = a->layout;
 	grp->acct = a->flags & GMP_ATTACH_ACCT;
 	group_identify(grp);
-	if (group_regions(grp)) {
+	err = group_regions(grp);
+	if (err) {
 		group_free(grp);
-		return ERR_PTR(-ENOMEM);
+		return ERR_PTR(err);
 	}
 	return grp;
 }
@@ -188,52 +190,55 @@ static bool process_is_alive(struct pid *tgid)
 	return alive;
 }
 
-static unsigned int count_user(kuid_t uid)
+/* Out of the registry: the place there is what is charged as a process. */
+static void place_leave(struct gmp_group *grp)
 {
-	struct gmp_group *grp;
-	unsigned int n = 0;
-	unsigned long nr;
-
 	lockdep_assert_held(&gmp_registry_lock);
-	xa_for_each(&registry, nr, grp)
-		n += uid_eq(grp->uid, uid);
-	return n;
+	gmp_uncharge(grp->charged_to, GMP_R_PROCESSES, 1);
+	gmp_group_put(grp);
 }
 
-static bool within_limits(const struct gmp_group *grp)
+static int place_take(struct gmp_group *grp)
 {
+	struct gmp_group *was;
+	int err;
+
 	lockdep_assert_held(&gmp_registry_lock);
-	if (atomic_long_read(&gmp_nr_groups) >= READ_ONCE(max_processes))
-		return false;
-	return count_user(grp->uid) < READ_ONCE(max_user_processes) || capable(CAP_SYS_RESOURCE);
+	err = gmp_charge(grp->charged_to, GMP_R_PROCESSES, 1);
+	if (err)
+		return err;
+	was = xa_store(&registry, grp->nr, grp, GFP_KERNEL_ACCOUNT);
+	if (!xa_is_err(was)) {
+		refcount_inc(&grp->refs);
+		return 0;
+	}
+	gmp_uncharge(grp->charged_to, GMP_R_PROCESSES, 1);
+	return xa_err(was);
 }
 
 /*
  * An entry under our own number is either our own group (EBUSY), or left over: by the program this
  * process ran before exec, or by a dead process whose number was given to us. It makes room at
- * once; its own retirement finds that the place is another's.
+ * once, also for a user at his limit; its own retirement finds that the place is another's.
  */
 static int registry_insert(struct gmp_group *grp)
 {
 	struct gmp_group *old = xa_load(&registry, grp->nr);
+	int err;
 
 	lockdep_assert_held(&gmp_registry_lock);
 	if (old && old->tgid == grp->tgid && !gmp_group_is_dead(old))
 		return -EBUSY;
-	if (!old && !within_limits(grp))
-		return -EAGAIN;
-	old = xa_store(&registry, grp->nr, grp, GFP_KERNEL_ACCOUNT);
-	if (xa_is_err(old))
-		return xa_err(old);
-	refcount_inc(&grp->refs);
+	if (old) {
+		gmp_group_kill(old);
+		xa_erase(&registry, grp->nr);
+		place_leave(old);
+	}
+	err = place_take(grp);
+	if (err)
+		return err;
 	__module_get(THIS_MODULE);	/* until retire_work() */
 	atomic_long_inc(&gmp_nr_attached);
-	if (!old) {
-		atomic_long_inc(&gmp_nr_groups);
-		return 0;
-	}
-	gmp_group_kill(old);
-	gmp_group_put(old);
 	return 0;
 }
 
@@ -275,10 +280,8 @@ static void retire_work(struct work_struct *work)
 	mutex_lock(&gmp_registry_lock);
 	mine = xa_cmpxchg(&registry, grp->nr, grp, NULL, 0) == grp;
 	if (mine)
-		atomic_long_dec(&gmp_nr_groups);
+		place_leave(grp);	/* not the last reference: the work item has one */
 	mutex_unlock(&gmp_registry_lock);
-	if (mine)
-		gmp_group_put(grp);
 	gmp_proc_inherit(grp->nr);
 	complete_all(&grp->retired);
 	gmp_group_put(grp);

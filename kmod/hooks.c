@@ -88,7 +88,7 @@ static void key_switch(bool on)
 static void key_idle(struct work_struct *work)
 {
 	mutex_lock(&key_lock);
-	if (!atomic_long_read(&gmp_nr_workers))
+	if (!gmp_charged(GMP_R_THREADS))
 		key_switch(false);
 	mutex_unlock(&key_lock);
 }
@@ -96,7 +96,7 @@ static void key_idle(struct work_struct *work)
 /**
  * gmp_notifiers_on() - make preempt notifiers work
  *
- * The caller has counted itself in gmp_nr_workers: the key stays on until it is counted out.
+ * The caller is charged as a thread (limits.c): the key stays on until it is counted out.
  *
  * Context: process, may sleep. Takes key_lock.
  */

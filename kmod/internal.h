@@ -6,11 +6,12 @@
  *   struct gmp_group    an attached process                         group.c
  *   struct gmp_worker   an M: a task_struct bound to a slot         worker.c
  *   struct gmp_region   pages shared with the process               pages.c
+ *   struct gmp_user     whom it is charged to                       limits.c
  *
  * Who holds a reference on whom:
  *
  *   mapping --> file --> group <-- worker <-- its task (the preempt notifier)
- *                          ^  ^        ^
+ *                        | ^  ^        ^
  *                   registry  |        |
  *        a reader of /proc/gmp, for as long as it looks at a row
  *
@@ -19,7 +20,8 @@
  *
  * Lock order, outermost first (lockdep asserts where each is needed):
  *
- *   gmp_registry_lock (mutex)     the registry of groups; limits            group.c
+ *   gmp_registry_lock (mutex)     the registry of groups                    group.c
+ *   gmp_users_lock (mutex)        the table of users                        limits.c
  *   gmp_names_lock (mutex)        directories below /proc/gmp               proc.c
  *   key_lock (mutex)              static key of preempt notifiers           hooks.c
  *   grp->lock (mutex)             slots of a group, sums of Ms that went    worker.c, proc_status.c
@@ -64,6 +66,7 @@
 struct file;
 struct inode;
 struct gmp_group;
+struct gmp_user;
 struct gmp_worker;
 struct proc_dir_entry;
 struct seq_file;
@@ -89,6 +92,35 @@ void gmp_region_destroy(struct gmp_region *r);
 void *gmp_region_get(struct gmp_region *r, u64 off);
 void *gmp_region_peek(struct gmp_region *r, u64 off);
 int gmp_pages_mmap(struct gmp_group *grp, struct vm_area_struct *vma);
+
+/* ---- limits.c ----------------------------------------------------------------------------- */
+
+/* What is limited. */
+enum gmp_resource {
+	GMP_R_PROCESSES,
+	GMP_R_THREADS,
+	GMP_R_BYTES,
+	GMP_RESOURCES,
+};
+
+/**
+ * struct gmp_user - whom a process is charged to
+ * @refs: goes to zero under gmp_users_lock only
+ * @uid: constant; real user id, its key in the table
+ * @charged: atomic; what his processes have, by enum gmp_resource
+ */
+struct gmp_user {
+	refcount_t	refs;
+	kuid_t		uid;
+	atomic_long_t	charged[GMP_RESOURCES];
+};
+
+struct gmp_user *gmp_user_get(void);
+void gmp_user_put(struct gmp_user *user);
+int gmp_charge(struct gmp_user *user, enum gmp_resource r, long n);
+long gmp_uncharge(struct gmp_user *user, enum gmp_resource r, long n);
+long gmp_charged(enum gmp_resource r);
+void gmp_limits_exit(void);
 
 /* ---- account.c ---------------------------------------------------------------------------- */
 
@@ -223,7 +255,8 @@ void gmp_clock_anchor(struct gmp_m_kern *k);
  * @rcu: for freeing
  * @tgid: constant; the process, and with it every pid namespace that sees it
  * @mm: constant; the address space it attached with, held by mmgrab(): only its flags are looked at
- * @uid: constant; real uid of the process when it attached, for the limits
+ * @charged_to: constant; holds a reference
+ * @bytes: constant; charged to @charged_to for the regions
  * @nr: constant; number of @tgid in the initial namespace, its key in the registry
  * @nr_m: constant; slots
  * @nr_p: constant; P words
@@ -261,7 +294,8 @@ struct gmp_group {
 
 	struct pid		*tgid;
 	struct mm_struct	*mm;
-	kuid_t			uid;
+	struct gmp_user		*charged_to;
+	u64			bytes;
 	unsigned long		nr;
 	u32			nr_m;
 	u32			nr_p;
@@ -298,7 +332,6 @@ struct gmp_group {
 	struct list_head	unserved;
 };
 
-extern atomic_long_t gmp_nr_groups;
 extern atomic_long_t gmp_nr_attached;
 
 struct gmp_group *gmp_group_create(const struct gmp_attach *a);
@@ -435,7 +468,6 @@ struct gmp_worker {
 	struct rcu_head		rcu;
 };
 
-extern atomic_long_t gmp_nr_workers;
 extern atomic_long_t gmp_nr_registered;
 
 int gmp_worker_register(struct gmp_group *grp, const struct gmp_m_register *r);

@@ -66,6 +66,7 @@ static void __exit gmp_exit(void)
 	gmp_handoff_exit();
 	gmp_notifiers_exit();
 	gmp_proc_exit();
+	gmp_limits_exit();
 	synchronize_rcu();
 	rcu_barrier();
 }

@@ -64,8 +64,8 @@ static int stat_show(struct seq_file *m, void *v)
 
 	gmp_totals_read(&sum);
 	stat_line(m, "version", 1);
-	stat_line(m, "processes", atomic_long_read(&gmp_nr_groups));
-	stat_line(m, "ms", atomic_long_read(&gmp_nr_workers));
+	stat_line(m, "processes", gmp_charged(GMP_R_PROCESSES));
+	stat_line(m, "ms", gmp_charged(GMP_R_THREADS));
 	stat_line(m, "attaches_total", atomic_long_read(&gmp_nr_attached));
 	stat_line(m, "m_registers_total", atomic_long_read(&gmp_nr_registered));
 	stat_line(m, "oncpu_ns", sum.oncpu_ns);
@@ -78,6 +78,7 @@ static int stat_show(struct seq_file *m, void *v)
 	stat_line(m, "carried", sum.carried);
 	stat_line(m, "carried_ns", sum.carried_ns);
 	stat_causes(m);
+	stat_line(m, "bytes", gmp_charged(GMP_R_BYTES));
 	return 0;
 }
 
@@ -160,7 +161,7 @@ static void show_identity(struct seq_file *m, struct gmp_group *grp)
 {
 	struct task_struct *leader = get_pid_task(grp->tgid, PIDTYPE_TGID);
 	char comm[TASK_COMM_LEN] = "";
-	kuid_t uid = grp->uid;
+	kuid_t uid = grp->charged_to->uid;
 
 	if (leader) {
 		get_task_comm(comm, leader);

@@ -23,10 +23,6 @@
 
 #include "internal.h"
 
-static unsigned int max_threads = 65536;
-module_param(max_threads, uint, 0644);
-MODULE_PARM_DESC(max_threads, "Threads that may be registered at a time (default 65536)");
-
 /* How long M_REGISTER waits for the last switch of a thread that is exiting in its slot. */
 #define SLOT_WAIT	HZ
 
@@ -35,7 +31,6 @@ static DEFINE_HASHTABLE(tasks, 10);
 
 static struct workqueue_struct *reap_wq;
 
-atomic_long_t gmp_nr_workers = ATOMIC_LONG_INIT(0);	/* in slots */
 atomic_long_t gmp_nr_registered = ATOMIC_LONG_INIT(0);	/* registered ever */
 
 /* ---- states -------------------------------------------------------------------------------- */
@@ -203,20 +198,19 @@ struct gmp_worker *gmp_worker_find(struct gmp_group *grp, unsigned long *slot)
 
 /* ---- how many ------------------------------------------------------------------------------ */
 
-static void uncount_thread(void)
+static void uncount_thread(struct gmp_group *grp)
 {
-	if (atomic_long_dec_and_test(&gmp_nr_workers))
+	if (!gmp_uncharge(grp->charged_to, GMP_R_THREADS, 1))
 		gmp_notifiers_idle();
 }
 
-static int count_thread(void)
+static int count_thread(struct gmp_group *grp)
 {
-	if (atomic_long_inc_return(&gmp_nr_workers) > READ_ONCE(max_threads)) {
-		uncount_thread();
-		return -EAGAIN;
-	}
-	gmp_notifiers_on();
-	return 0;
+	int err = gmp_charge(grp->charged_to, GMP_R_THREADS, 1);
+
+	if (!err)
+		gmp_notifiers_on();
+	return err;
 }
 
 /* ---- ways out ------------------------------------------------------------------------------ */
@@ -236,7 +230,7 @@ static void worker_reap(struct gmp_worker *w)
 	mutex_unlock(&grp->lock);
 
 	wake_up_all(&grp->slot_free);
-	uncount_thread();
+	uncount_thread(grp);
 	gmp_group_check(grp);
 	gmp_worker_put(w);
 }
@@ -419,7 +413,7 @@ static int drop_stale(struct gmp_group *grp)
  *
  * Context: process, may sleep, can be killed.
  * Return: 0; -EINVAL slot out of range; -EEXIST the thread has a slot; -EBUSY another has this one;
- * -EAGAIN the limit of the module is reached; -ENOTCONN the group is dead; -ENOMEM; -EINTR.
+ * -EAGAIN a limit on threads is reached; -ENOTCONN the group is dead; -ENOMEM; -EINTR.
  */
 int gmp_worker_register(struct gmp_group *grp, const struct gmp_m_register *r)
 {
@@ -431,7 +425,7 @@ int gmp_worker_register(struct gmp_group *grp, const struct gmp_m_register *r)
 	err = drop_stale(grp);
 	if (err)
 		return err;
-	err = count_thread();
+	err = count_thread(grp);
 	if (err)
 		return err;
 	err = -ENOMEM;
@@ -449,7 +443,7 @@ int gmp_worker_register(struct gmp_group *grp, const struct gmp_m_register *r)
 err_put:
 	gmp_worker_put(w);
 err_uncount:
-	uncount_thread();
+	uncount_thread(grp);
 	return err;
 }
 

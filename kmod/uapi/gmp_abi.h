@@ -411,8 +411,8 @@ struct gmp_m_kern {
  * @reserved: zero
  *
  * Errors: EINVAL size, flags or a number out of range, or reserved not zero; EBUSY this file or this
- * process is attached already; EPERM the file was opened by another process; EAGAIN a limit of the
- * module (its parameters) is reached; ENOMEM; EFAULT; EINTR; EOPNOTSUPP from a 32-bit program.
+ * process is attached already; EPERM the file was opened by another process; EAGAIN a limit on
+ * processes or bytes (gmp.4) is reached; ENOMEM; EFAULT; EINTR; EOPNOTSUPP from a 32-bit program.
  */
 struct gmp_attach {
 	__u32	size;
@@ -437,7 +437,7 @@ struct gmp_attach {
  *
  * Binds the calling thread to index @slot until it unregisters, exits or execs.
  * Errors: EINVAL size, flags or slot out of range; ENOTCONN not attached; EBUSY slot in use;
- * EEXIST the thread has a slot; EPERM called from another process; EAGAIN a limit of the module is
+ * EEXIST the thread has a slot; EPERM called from another process; EAGAIN a limit on threads is
  * reached; ENOMEM; EFAULT; EINTR. A slot whose thread is exiting is waited for, a second at most.
  */
 struct gmp_m_register {

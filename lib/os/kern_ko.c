@@ -20,10 +20,13 @@
 #include "sched/env.h"
 
 static struct {
+	uint32_t refused;	/* atomic; Ms that were: the first is told of */
 	int fd;
 	void *user, *kern;
 	size_t user_len, kern_len;
 } ko = { .fd = -1 };
+
+#define A_LIMIT	"a limit is reached, see max_* in /sys/module/gmp/parameters"
 
 static void ko_detach(void)
 {
@@ -34,6 +37,7 @@ static void ko_detach(void)
 	if (ko.fd >= 0)
 		close(ko.fd);
 	ko.user = ko.kern = NULL;
+	ko.refused = 0;
 	ko.fd = -1;
 }
 
@@ -88,8 +92,12 @@ static int ko_attach(int64_t tls_off, uint64_t layout, struct rt_kern_shared *sh
 static int ko_register(uint32_t slot, uint32_t m_id)
 {
 	struct gmp_m_register r = { .size = sizeof(r), .slot = slot, .m_id = m_id };
+	int err = ioctl(ko.fd, GMP_IOC_M_REGISTER, &r) < 0 ? -errno : 0;
 
-	return ioctl(ko.fd, GMP_IOC_M_REGISTER, &r) < 0 ? -errno : 0;
+	if (err && rt_env.stats && rt_add_rlx(&ko.refused, 1) == 1)
+		rt_say("gmprt: " GMP_DEV_PATH " refuses a thread (%s): it runs without the module\n",
+		       err == -EAGAIN ? A_LIMIT : strerrordesc_np(-err));
+	return err;
 }
 
 static void ko_unregister(void)
@@ -148,7 +156,8 @@ static void say_why_not(int err)
 	else if (err == -EACCES || err == -EPERM)
 		rt_say("gmprt: no access to " GMP_DEV_PATH ": running without the module\n");
 	else
-		rt_say("gmprt: " GMP_DEV_PATH ": %s: running without the module\n", strerrordesc_np(-err));
+		rt_say("gmprt: " GMP_DEV_PATH ": %s: running without the module\n",
+		       err == -EAGAIN ? A_LIMIT : strerrordesc_np(-err));
 }
 
 static const struct rt_kern_ops *backend = &rt_kern_none;	/* atomic */

@@ -10,8 +10,8 @@ static inline int says_backend(void *arg)
 	return 0;
 }
 
-/* What gmp_run() writes to stderr under GMP_DEBUG=@debug as user @uid. */
-static inline void run_as(const char *debug, uid_t uid, char *text, size_t n)
+/* What gmp_run(@main_fn) writes to stderr under GMP_DEBUG=@debug as user @uid. */
+static inline void run_main_as(int (*main_fn)(void *), const char *debug, uid_t uid, char *text, size_t n)
 {
 	int fd[2];
 	pid_t pid;
@@ -26,10 +26,15 @@ static inline void run_as(const char *debug, uid_t uid, char *text, size_t n)
 		setenv("GMP_DEBUG", debug, 1);
 		if (uid && setuid(uid))
 			_exit(3);
-		_exit(gmp_run(says_backend, NULL));
+		_exit(gmp_run(main_fn, NULL));
 	}
 	close(fd[1]);
 	CHECK_EQ(gmptest_collect(fd[0], pid, text, n), 0);
+}
+
+static inline void run_as(const char *debug, uid_t uid, char *text, size_t n)
+{
+	run_main_as(says_backend, debug, uid, text, n);
 }
 
 static inline int lines_with(const char *text, const char *word)

@@ -40,6 +40,72 @@ TEST(no_access_to_the_device)
 	CHECK_EQ(lines_with(text, "no access to /dev/gmp"), 1);
 }
 
+/* ---- limits ------------------------------------------------------------------------------------------ */
+
+static void write_param(const char *name, const char *value)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/module/gmp/parameters/%s", name);
+	fd = open(path, O_WRONLY);
+	CHECK(fd >= 0);
+	CHECK(write(fd, value, strlen(value)) > 0);
+	close(fd);
+}
+
+/* At a limit of the module the library runs on without it, and says so, once, when asked. */
+TEST(a_limit_on_processes_or_bytes)
+{
+	char text[2][4096];
+
+	write_param("max_user_processes", "0");
+	run_as("stats", 65534, text[0], sizeof(text[0]));
+	write_param("max_user_processes", "256");
+	write_param("max_kbytes", "1000");
+	run_as("stats", 65534, text[1], sizeof(text[1]));
+	write_param("max_kbytes", "4194304");
+	for (int i = 0; i < 2; i++) {
+		CHECK(strstr(text[i], "<none>"));
+		CHECK_EQ(lines_with(text[i], "a limit is reached"), 1);
+		CHECK_EQ(lines_with(text[i], "running without the module"), 1);
+	}
+}
+
+static void blocks(void *arg)
+{
+	gmp_syscall_begin();
+	usleep(20000);
+	gmp_syscall_end();
+	gmp_wg_done(arg);
+}
+
+static int makes_threads(void *arg)
+{
+	struct gmp_wg wg = { 0 };
+
+	(void)arg;
+	gmp_wg_add(&wg, 8);
+	for (int i = 0; i < 8; i++)
+		CHECK(gmp_go(blocks, &wg) > 0);
+	gmp_wg_wait(&wg);
+	fprintf(stderr, "<%s>\n", gmp_kern_backend());
+	return 0;
+}
+
+TEST(a_limit_on_threads)
+{
+	char text[4096];
+
+	write_param("max_user_threads", "2");
+	run_main_as(makes_threads, "stats", 65534, text, sizeof(text));
+	write_param("max_user_threads", "32768");
+	CHECK(strstr(text, "<ko>"));	/* those that are let in have it */
+	CHECK_EQ(lines_with(text, "refuses a thread (a limit is reached"), 1);
+	run_main_as(makes_threads, "stats", 65534, text, sizeof(text));
+	CHECK_EQ(lines_with(text, "refuses a thread"), 0);
+}
+
 /* ---- with the module: what it is told ------------------------------------------------------------------ */
 
 static int read_file(const char *path, char *text, size_t n)

@@ -455,12 +455,17 @@ static inline int run_child(int (*fn)(void *arg), void *arg)
 	return end_child(start_child(fn, arg));
 }
 
-static inline int become_nobody(void)
+static inline int become_user(uid_t uid)
 {
-	if (setgid(NOBODY) || setuid(NOBODY))
+	if (setgid(uid) || setuid(uid))
 		return -errno;
 	/* setuid() made us undumpable; a daemon that execs afterwards is not */
 	return syscall(SYS_prctl, 4 /* PR_SET_DUMPABLE */, 1, 0, 0, 0) ? -errno : 0;
+}
+
+static inline int become_nobody(void)
+{
+	return become_user(NOBODY);
 }
 
 /* One byte through a pipe: "I am ready", "go on". */

@@ -107,6 +107,7 @@ TEST_F(proc, stat_format)
 #define CAUSE_NAMES(e, text) "blocked_" text, "blocked_" text "_ns",
 		GMP_CAUSES(CAUSE_NAMES)
 #undef CAUSE_NAMES
+		"bytes",
 	};
 	char *text = read_file("/proc/gmp/stat");
 

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * limits.c - how much of this module all processes, and those of one user, may use.
+ *
+ * Owns:       struct gmp_user; what is charged, in all and to each; the parameters max_*.
+ * Invariants: what is charged in all is the sum of what is charged to each user; a user is there while
+ *             a group of his is.
+ * Locks:      gmp_users_lock for the table. The charges are atomic: no lock is needed to give one back.
+ * Not here:   when something is charged: a process while it is in the registry, its bytes for as long
+ *             as the group is there (group.c), a thread from its registration until it is reaped
+ *             (worker.c).
+ *
+ * A user is a real user id when the process attaches; as with other limits of the kernel, CAP_SYS_RESOURCE
+ * exempts from those of the user, and nothing from those of the module.
+ *
+ * Bytes are what the two regions of a process can come to, not what it has touched so far: a process that
+ * was let in never finds a page missing later, where all that could be said to it is SIGBUS. What it has
+ * touched is charged to its memory control group, page by page (pages.c).
+ *
+ * Considered and not taken: ucounts, which would add up the users that one user makes in his own user
+ * namespaces; modules do not get them. Those users have a limit each, and all of them that of the module.
+ */
+#include <linux/capability.h>
+#include <linux/cred.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/uidgid.h>
+
+#include "internal.h"
+
+static unsigned int max_processes = 1024;
+module_param(max_processes, uint, 0644);
+MODULE_PARM_DESC(max_processes, "Processes that may be attached at a time (default 1024)");
+
+static unsigned int max_user_processes = 256;
+module_param(max_user_processes, uint, 0644);
+MODULE_PARM_DESC(max_user_processes,
+		 "The same per real user id; CAP_SYS_RESOURCE exempts (default 256)");
+
+static unsigned int max_threads = 65536;
+module_param(max_threads, uint, 0644);
+MODULE_PARM_DESC(max_threads, "Threads that may be registered at a time (default 65536)");
+
+static unsigned int max_user_threads = 32768;
+module_param(max_user_threads, uint, 0644);
+MODULE_PARM_DESC(max_user_threads,
+		 "The same per real user id; CAP_SYS_RESOURCE exempts (default 32768)");
+
+static unsigned int max_kbytes = 4096 * 1024;
+module_param(max_kbytes, uint, 0644);
+MODULE_PARM_DESC(max_kbytes,
+		 "KiB that what processes share with the module may come to (default 4194304)");
+
+static unsigned int max_user_kbytes = 1024 * 1024;
+module_param(max_user_kbytes, uint, 0644);
+MODULE_PARM_DESC(max_user_kbytes,
+		 "The same per real user id; CAP_SYS_RESOURCE exempts (default 1048576)");
+
+/* The parameters of a resource, and how much one of them stands for. */
+static const struct {
+	const unsigned int	*in_all;
+	const unsigned int	*per_user;
+	unsigned int		unit;
+} limits[GMP_RESOURCES] = {
+	[GMP_R_PROCESSES]	= { &max_processes, &max_user_processes, 1 },
+	[GMP_R_THREADS]		= { &max_threads, &max_user_threads, 1 },
+	[GMP_R_BYTES]		= { &max_kbytes, &max_user_kbytes, 1024 },
+};
+
+static atomic_long_t charged[GMP_RESOURCES];
+
+static DEFINE_MUTEX(gmp_users_lock);
+/* User id to user. Changed and read under gmp_users_lock. */
+static DEFINE_XARRAY(users);
+
+/* ---- users --------------------------------------------------------------------------------- */
+
+static struct gmp_user *user_create(kuid_t uid)
+{
+	struct gmp_user *user = kzalloc(sizeof(*user), GFP_KERNEL_ACCOUNT);
+
+	lockdep_assert_held(&gmp_users_lock);
+	if (!user)
+		return NULL;
+	refcount_set(&user->refs, 1);
+	user->uid = uid;
+	if (!xa_is_err(xa_store(&users, __kuid_val(uid), user, GFP_KERNEL_ACCOUNT)))
+		return user;
+	kfree(user);
+	return NULL;
+}
+
+/**
+ * gmp_user_get() - the user the calling process is charged to
+ *
+ * Context: process, may sleep.
+ * Return: the user with a reference for the caller, or NULL without memory.
+ */
+struct gmp_user *gmp_user_get(void)
+{
+	kuid_t uid = current_uid();
+	struct gmp_user *user;
+
+	mutex_lock(&gmp_users_lock);
+	user = xa_load(&users, __kuid_val(uid));
+	if (user)
+		refcount_inc(&user->refs);
+	else
+		user = user_create(uid);
+	mutex_unlock(&gmp_users_lock);
+	return user;
+}
+
+/**
+ * gmp_user_put() - drop a reference
+ * @user: user to whom the caller has nothing charged any more
+ *
+ * Context: process, may sleep.
+ */
+void gmp_user_put(struct gmp_user *user)
+{
+	unsigned int i;
+
+	if (!refcount_dec_and_mutex_lock(&user->refs, &gmp_users_lock))
+		return;
+	xa_erase(&users, __kuid_val(user->uid));
+	mutex_unlock(&gmp_users_lock);
+	for (i = 0; i < GMP_RESOURCES; i++)
+		WARN_ON_ONCE(atomic_long_read(&user->charged[i]));
+	kfree(user);
+}
+
+/* ---- charges ------------------------------------------------------------------------------- */
+
+/* Never above @max, not for a moment: nobody is refused for what another did not get either. */
+static bool add_within(atomic_long_t *sum, long n, long max)
+{
+	long old = atomic_long_read(sum);
+
+	do {
+		if (n > max || old > max - n)
+			return false;
+	} while (!atomic_long_try_cmpxchg(sum, &old, old + n));
+	return true;
+}
+
+static long limit(const unsigned int *param, enum gmp_resource r)
+{
+	return (long)READ_ONCE(*param) * limits[r].unit;
+}
+
+/**
+ * gmp_charge() - take from what a user, and all of them, may have
+ * @user: user the caller has a reference on
+ * @r: what
+ * @n: how much, not negative
+ *
+ * Context: process. A capability is looked at only when the user's limit is reached.
+ * Return: 0, or -EAGAIN when it would be too much.
+ */
+int gmp_charge(struct gmp_user *user, enum gmp_resource r, long n)
+{
+	if (!add_within(&user->charged[r], n, limit(limits[r].per_user, r)) &&
+	    !(capable(CAP_SYS_RESOURCE) && add_within(&user->charged[r], n, LONG_MAX)))
+		return -EAGAIN;
+	if (add_within(&charged[r], n, limit(limits[r].in_all, r)))
+		return 0;
+	atomic_long_sub(n, &user->charged[r]);
+	return -EAGAIN;
+}
+
+/**
+ * gmp_uncharge() - give back what gmp_charge() took
+ * @user: the same user
+ * @r: what
+ * @n: how much
+ *
+ * Context: any.
+ * Return: how much of it is charged to anybody now.
+ */
+long gmp_uncharge(struct gmp_user *user, enum gmp_resource r, long n)
+{
+	atomic_long_sub(n, &user->charged[r]);
+	return atomic_long_sub_return(n, &charged[r]);
+}
+
+/**
+ * gmp_charged() - how much is charged to all users
+ * @r: of what
+ *
+ * Context: any.
+ */
+long gmp_charged(enum gmp_resource r)
+{
+	return atomic_long_read(&charged[r]);
+}
+
+/**
+ * gmp_limits_exit() - every user has gone with his last group
+ */
+void gmp_limits_exit(void)
+{
+	WARN_ON_ONCE(!xa_empty(&users));
+	xa_destroy(&users);
+}
