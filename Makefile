@@ -46,6 +46,7 @@ help:
 	@echo '  make coverage    line coverage of the library by the tests of this machine'
 	@echo '  make style       the checks in tools/dev/check-*.sh'
 	@echo '  make install     library, headers, command, manuals; PREFIX=/usr/local DESTDIR='
+	@echo '  make install-lib   the library alone: needs no clang, no bpftool'
 	@echo '  make install-kmod  the module, for KVER= (default: the running kernel); then modprobe gmp'
 	@echo '  make uninstall   what install put there; uninstall-kmod likewise'
 	@echo '  make tags        an index of all names, by ctags'
@@ -132,9 +133,11 @@ coverage:
 style:
 	@rc=0; for f in tools/dev/check-*.sh; do $$f || rc=1; done; exit $$rc
 
-install: lib tools
-	@$(MAKE) -C lib install
+install: lib tools install-lib
 	@$(MAKE) -C tools install
+
+install-lib: lib
+	@$(MAKE) -C lib install
 
 # Not part of install: a module is for one kernel, and needs root and that kernel's headers.
 install-kmod uninstall-kmod:
@@ -158,4 +161,4 @@ clean:
 .PHONY: check check-host check-vm
 .PHONY: check-fuzz check-soak debugkernel check-debugkernel sparse checkpatch
 .PHONY: check-asan check-tsan check-valgrind
-.PHONY: install uninstall install-kmod uninstall-kmod
+.PHONY: install install-lib uninstall install-kmod uninstall-kmod

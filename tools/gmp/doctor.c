@@ -65,7 +65,7 @@ static void check_device(void)
 
 static void check_module(void)
 {
-	char line[96] = "", path[160];
+	char line[96] = "", path[192];
 	FILE *f = fopen(KERNACCT_DIR "/version", "re");
 	struct utsname un;
 
@@ -78,10 +78,20 @@ static void check_module(void)
 		check_device();
 		return;
 	}
-	uname(&un);
 	tier("gmp.ko", "missing", "not loaded: no /proc/gmp, no tracepoints, no kernel accounting");
-	snprintf(path, sizeof(path), "make kmod && sudo insmod build/kmod-%s/gmp.ko", un.release);
-	advice(path);
+	uname(&un);
+	snprintf(path, sizeof(path), "/lib/modules/%s/updates/gmp.ko", un.release);
+	if (!access(path, F_OK)) {
+		advice("sudo modprobe gmp");
+		return;
+	}
+	snprintf(path, sizeof(path), "/lib/modules/%s/build/Makefile", un.release);
+	if (access(path, F_OK)) {
+		snprintf(path, sizeof(path), "first this kernel's headers: sudo apt-get install linux-headers-%s",
+			 un.release);
+		advice(path);
+	}
+	advice("in the source tree: sudo make install-kmod && sudo modprobe gmp");
 }
 
 int cmd_doctor(int argc, char **argv)

@@ -66,7 +66,7 @@ int usage_of(const char *name, bool asked_for)
 {
 	const struct verb *v = find_verb(name);
 
-	fprintf(asked_for ? stdout : stderr, "usage: gmp %s %s\n", v->name, v->usage);
+	fprintf(asked_for ? stdout : stderr, "usage: gmp %s%s%s\n", v->name, *v->usage ? " " : "", v->usage);
 	return asked_for ? EXIT_OK : EXIT_USAGE;
 }
 
@@ -146,6 +146,8 @@ int main(int argc, char **argv)
 	const char *word = argc > 1 ? argv[1] : "";
 	const struct verb *v = find_verb(word);
 
+	if (v && argc > 2 && !strcmp(argv[2], "--help"))
+		return usage_of(word, true);
 	if (v)
 		return run_verb(v, argc - 1, argv + 1);
 	if (!strcmp(word, "help") || !strcmp(word, "--help") || !strcmp(word, "-h"))
