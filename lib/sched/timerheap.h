@@ -85,6 +85,18 @@ static inline uint32_t least_child(const struct ent *ent, uint32_t c, uint32_t n
 	return m;
 }
 
+/*
+ * @s will be the first soon: its timer, which lies on a stack that was parked long ago, is asked for now.
+ * Without this, half of what a sleep costs among a thousand is the wait for that line.
+ */
+static inline void foresee(const struct rt_timers *h, uint32_t s)
+{
+	struct rt_timer *t = timer_of(h->slot[s]);
+
+	__builtin_prefetch(&t->fn, 1);
+	__builtin_prefetch(&t->heap, 1);	/* the next line, as a rule */
+}
+
 static inline void sift_down(struct rt_timers *h, uint32_t i, struct ent e)
 {
 	uint32_t c;
@@ -126,10 +138,20 @@ static inline void heap_push(struct rt_timers *h, struct rt_timer *t)
 
 static inline void heap_pop(struct rt_timers *h)
 {
+	struct ent e;
+	uint32_t c;
+
 	slot_put(h, h->ent[0].slot);
 	rt_own_add(&h->n, -1);
-	if (h->n > 0)
-		sift_down(h, 0, h->ent[h->n]);
+	e = h->ent[h->n];
+	c = h->n > 1 ? least_child(h->ent, 1, h->n) : 0;
+	if (c == 0 || h->ent[c].when >= e.when) {
+		h->ent[0] = e;
+		return;
+	}
+	h->ent[0] = h->ent[c];
+	sift_down(h, c, e);
+	foresee(h, h->ent[c].slot);	/* new among the four that may be next */
 }
 
 /* Makes the first entry what it claims to be. Its time, 0 = none. */
