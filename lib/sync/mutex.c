@@ -25,6 +25,8 @@
  *
  * Unlock is one CAS to the final state, also with waiters (Go: a subtract, then a CAS on what it
  * finds). After it, m is used as a number only: whoever gets the lock may free it at once.
+ * Rejected: Go's way, with a look at the queue before *m is touched again. Tried: no faster on one P,
+ * where the result of the subtraction is wanted (lock xadd), and slower on two (one exchange more).
  */
 #include <errno.h>
 #include <gmprt/proc.h>
