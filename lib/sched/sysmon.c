@@ -245,10 +245,21 @@ static uint64_t check_timers(uint64_t now)
 	return least < MAX_NS ? least : MAX_NS;
 }
 
-/* Work is queued, a P is idle and nobody comes: a thread could not be made before. */
+/*
+ * All Ps are idle, a timer or a descriptor is waited for, and nobody sleeps in the poll: who was to go
+ * there is on his way, or is a thread that could not be made, when others had just gone to sleep without.
+ */
+static bool unpolled(void)
+{
+	return rt_load_acq(&rt_sched.lastpoll) != 0 &&
+	       rt_load_acq(&rt_sched.npidle) == rt_load_rlx(&rt_sched.maxprocs) &&
+	       (rt_timers_next_all() || rt_poller()->waiters());
+}
+
+/* Work is queued, or a poll is due, a P is idle and nobody comes: a thread could not be made before. */
 static void retry_start(void)
 {
-	if (work_waits() && rt_load_acq(&rt_sched.npidle) && !rt_load_acq(&rt_sched.nmspinning) &&
+	if ((work_waits() || unpolled()) && rt_load_acq(&rt_sched.npidle) && !rt_load_acq(&rt_sched.nmspinning) &&
 	    !rt_load_acq(&rt_sched.gcwaiting))
 		rt_wakep();
 }
@@ -362,7 +373,7 @@ static void deep_sleep(void)
 	}
 	if (rt_checkdead() && limit < 0)
 		limit = STRANGERS_NS;
-	if (unserved())
+	if (unserved() || unpolled())
 		limit = MAX_NS;
 	rt_store_rel(&rt_sched.sysmonwait, 1);
 	rt_unlock(&rt_sched.lock);

@@ -303,3 +303,21 @@ SCENE(labels)
 SCENE(dump)
 SCENE(threads)
 SCENE(procs)
+
+/*
+ * No more threads from the n-th on, and each M loses time where it has found nothing and is not yet asleep:
+ * who looks for one to serve a timer then finds neither.
+ */
+TEST(no_thread_while_ms_go_to_sleep)
+{
+	const struct scene s = { "threads", scene_threads };
+
+	setenv("GMP_MAXPROCS", "2", 1);
+	setenv("GMP_INJECT", "1:1:8", 1);
+	fail.kind = THREAD;
+	fail.on = true;
+	for (uint32_t i = 0; i < GMPTEST_SCALE(12); i++) {
+		fail.nth = 7 + i % 3;
+		one(&s);
+	}
+}
