@@ -63,7 +63,7 @@ static inline struct rnd rnd_child(struct rnd *r, uint64_t number)
 	X(p_word, 1)	X(carry, 1)	X(wild_ioctl, 0) X(known_ioctl, 0) \
 	X(wild_mmap, 0)	X(change_map, 1) X(block, 1)	X(family, 1)	\
 	X(exec, 0)	X(thread_end, 0) X(move, 1)	X(fault, 0)	\
-	X(handoff, 1)	X(let_go, 1)	X(standby, 1)	X(poke, 1)	\
+	X(handoff, 1)	X(let_go, 0)	X(standby, 0)	X(poke, 1)	\
 	X(read, 1)	X(knob, 1)	X(trace, 1)			\
 	X(kill, 1)	X(stop, 1)	X(ptrace, 1)	X(freeze, 0)	\
 	X(cpu, 0)	X(unload, 0)	X(pressure, 1)
@@ -104,7 +104,8 @@ struct shared_file {
 	void *volatile kern;
 };
 
-extern __thread unsigned int my_slot;	/* the one it enrolled for last, with whatever file */
+extern __thread unsigned int my_slot;	/* the one it enrolled for last, ... */
+extern __thread struct shared_file *my_file;	/* ... with this one; NULL: never */
 
 bool op_handoff(struct shared_file *f, struct rnd *r);
 bool op_let_go(struct shared_file *f, struct rnd *r);

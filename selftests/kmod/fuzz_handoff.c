@@ -61,7 +61,7 @@ bool op_handoff(struct shared_file *f, struct rnd *r)
 /* The calling thread carries a goroutine, has a P of its own, and sleeps. True: the P was let go. */
 bool op_let_go(struct shared_file *f, struct rnd *r)
 {
-	volatile struct gmp_m_user *u = me(f);
+	volatile struct gmp_m_user *u = me(f = my_file ?: f);
 	volatile struct gmp_p_shared *p;
 	unsigned int nr = rnd(r, PS), seq = rnd(r, 4);
 
@@ -88,7 +88,7 @@ bool op_let_go(struct shared_file *f, struct rnd *r)
 bool op_standby(struct shared_file *f, struct rnd *r)
 {
 	struct gmp_standby s = { .size = sizeof(s), .timeout_ns = rnd(r, 2000000) };
-	volatile struct gmp_m_user *u = me(f);
+	volatile struct gmp_m_user *u = me(f = my_file ?: f);
 	volatile struct gmp_p_shared *p;
 	uint64_t w;
 

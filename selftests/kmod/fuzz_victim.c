@@ -17,6 +17,7 @@
 #define FIRST_FD	100	/* from here on anybody may close anything: no library has one of these */
 
 __thread unsigned int my_slot;
+__thread struct shared_file *my_file;
 
 static struct shared_file files[FILES];
 static struct rnd family;
@@ -109,6 +110,7 @@ static bool op_enroll(struct shared_file *f, struct rnd *r)
 	if (dev_register(f->fd, slot, rnd64(r)))
 		return false;
 	my_slot = slot;
+	my_file = f;
 	return true;
 }
 
