@@ -37,10 +37,20 @@ static u64 tsc_ns(void)
 	return mul_u64_u64_shr(rdtsc_ordered(), clock_mult, 32);
 }
 
+/*
+ * Another CPU may book the current stretch meanwhile (a wake-up to here does, under the run queue's lock,
+ * which is not ours to take): then some hundred nanoseconds, from the switch in to here, are missing
+ * until the next switch in.
+ */
+static u64 booked_ns(void)
+{
+	return READ_ONCE(current->se.sum_exec_runtime);
+}
+
 /* How long the current stretch of the task has not been added to sum_exec_runtime yet. */
 static u64 unbooked_ns(void)
 {
-	s64 ns = local_clock() - current->se.exec_start;
+	s64 ns = local_clock() - READ_ONCE(current->se.exec_start);
 
 	/* exec_start is then of another clock, one that leaves out interrupts or stolen time */
 	if (IS_ENABLED(CONFIG_IRQ_TIME_ACCOUNTING) || IS_ENABLED(CONFIG_PARAVIRT_TIME_ACCOUNTING))
@@ -62,7 +72,7 @@ void gmp_clock_anchor(struct gmp_m_kern *k)
 	if (!k->clock_mult)
 		return;
 	local_irq_save(flags);
-	off = current->se.sum_exec_runtime + unbooked_ns() - tsc_ns();
+	off = booked_ns() + unbooked_ns() - tsc_ns();
 	local_irq_restore(flags);
 	WRITE_ONCE(k->clock_off, off);
 }

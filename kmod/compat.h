@@ -80,15 +80,9 @@ static inline void gmp_hrtimer_setup(struct hrtimer *t, enum hrtimer_restart (*f
 }
 
 /* 6.3 to 6.8: how functions for BPF are marked and listed (6.1 has neither, and wants them kept). */
-#ifdef __bpf_kfunc_start_defs
-#define gmp_kfunc_start_defs()	__bpf_kfunc_start_defs()
-#define gmp_kfunc_end_defs()	__bpf_kfunc_end_defs()
+#ifdef __bpf_kfunc
 #define gmp_kfunc		__bpf_kfunc
 #else
-#define gmp_kfunc_start_defs()						\
-	__diag_push();							\
-	__diag_ignore(GCC, 8, "-Wmissing-prototypes", "called by BPF programs only")
-#define gmp_kfunc_end_defs()	__diag_pop()
 #define gmp_kfunc		__used noinline
 #endif
 #ifdef BTF_KFUNCS_START

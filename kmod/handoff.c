@@ -241,7 +241,7 @@ static void wake_waiter(struct gmp_worker *s)
 
 static void give_event(struct gmp_worker *s, struct gmp_worker *w)
 {
-	s->event_p = READ_ONCE(w->p_nr);
+	WRITE_ONCE(s->event_p, READ_ONCE(w->p_nr));	/* wait_sleep() looks at it without the lock */
 	count(&w->k->p_woken);
 	trace_gmp_handoff(w->m_id, s->m_id, s->event_p);
 	wake_waiter(s);
@@ -300,15 +300,16 @@ static bool would_interrupt(struct pt_regs *regs)
 
 static bool is_handled(const struct gmp_worker *w)
 {
+	/* the calling task's own: it stays while the task runs */
+	struct sighand_struct *sighand = rcu_dereference_protected(current->sighand, true);
 	bool ours;
 
 	if (!w->grp->how.handler || sigismember(user_mask(), SIGURG) ||
 	    sigismember(&current->blocked, SIGURG))
 		return false;
-	spin_lock_irq(&current->sighand->siglock);
-	ours = (unsigned long)current->sighand->action[SIGURG - 1].sa.sa_handler ==
-	       w->grp->how.handler;
-	spin_unlock_irq(&current->sighand->siglock);
+	spin_lock_irq(&sighand->siglock);
+	ours = (unsigned long)sighand->action[SIGURG - 1].sa.sa_handler == w->grp->how.handler;
+	spin_unlock_irq(&sighand->siglock);
 	return ours;
 }
 
@@ -333,7 +334,8 @@ static void bounce(const struct gmp_worker *w)
  */
 static void way_out(struct gmp_worker *w, bool wanted)
 {
-	if (wanted && !(current->flags & PF_EXITING) && w->state == GMP_W_BOUND &&
+	/* Its reaper may be at work on one that is not BOUND any more. */
+	if (wanted && !(current->flags & PF_EXITING) && READ_ONCE(w->state) == GMP_W_BOUND &&
 	    !would_interrupt(task_pt_regs(current)) && is_handled(w))
 		bounce(w);
 	gmp_worker_put(w);
@@ -556,7 +558,7 @@ int gmp_handoff_kick(struct gmp_group *grp, unsigned long slot)
 		return err;
 	if (!err) {
 		raw_spin_lock_irq(&grp->standby_lock);
-		s->kicked = true;
+		WRITE_ONCE(s->kicked, true);	/* likewise */
 		if (s->waits)
 			wake_waiter(s);
 		raw_spin_unlock_irq(&grp->standby_lock);

@@ -503,6 +503,9 @@ void gmp_hooks_exit(void);
 /* ---- kfunc.c ------------------------------------------------------------------------------ */
 
 void gmp_kfunc_init(void);
+u64 bpf_gmp_task_goid(struct task_struct *task);
+s32 bpf_gmp_task_m(struct task_struct *task);
+u32 bpf_gmp_task_gstatus(struct task_struct *task);
 
 /* ---- dev.c -------------------------------------------------------------------------------- */
 

@@ -20,8 +20,6 @@
 
 #include "internal.h"
 
-gmp_kfunc_start_defs();
-
 /**
  * bpf_gmp_task_goid() - the goroutine a task carries
  * @task: any task
@@ -75,8 +73,6 @@ gmp_kfunc u32 bpf_gmp_task_gstatus(struct task_struct *task)
 	rcu_read_unlock();
 	return status;
 }
-
-gmp_kfunc_end_defs();
 
 GMP_KFUNCS_START(gmp_kfunc_ids)
 BTF_ID_FLAGS(func, bpf_gmp_task_goid)

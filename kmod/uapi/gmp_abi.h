@@ -246,7 +246,7 @@ struct gmp_sched_word {
 	X(GMP_NOW_SPINNING,	"threads_spinning") /* look for work */	\
 	X(GMP_NOW_THREADS_MADE,	"threads_created") /* ever */		\
 	X(GMP_NOW_SYSCALLS,	"syscalls")	/* declared ones, in progress */ \
-	X(GMP_NOW_GOROUTINES,	"goroutines")	/* with the parts of the Ps; those of the runtime not counted */ \
+	X(GMP_NOW_GOROUTINES,	"goroutines")	/* the Ps' parts, too; not the runtime's own */ \
 	X(GMP_NOW_GLOBAL_QUEUE,	"global_queue")
 
 /* Sums over all Ps since gmp_run() began; fields of the runtime's struct rt_p_counters, in this order. */
@@ -455,6 +455,16 @@ struct gmp_m_register {
 
 /**
  * struct gmp_handoff - argument of GMP_IOC_HANDOFF
+ * @size: u:w sizeof(struct gmp_handoff)
+ * @flags: u:w must be zero
+ * @text_lo: u:w the runtime's code begins here
+ * @text_hi: u:w and ends before this
+ * @handler: u:w address of the handler of SIGURG, or 0: no signals
+ * @cookie: u:w its si_value; si_code is SI_QUEUE
+ * @delay_ns: u:w how long an M must sleep before a standby M is woken, at most 1 s; -1: as the
+ *            module's parameter handoff_delay_us says
+ * @work: u:w GMP_WORK() words of the process
+ *
  * From now on an M that goes to sleep while it carries a goroutine makes its P takeable, unless
  *   - its user mode instruction pointer lies in [@text_lo, @text_hi), the code of the runtime, or
  *   - gmp_m_user.crit is not 0, or
@@ -466,28 +476,33 @@ struct gmp_m_register {
  * not attached; EBUSY done before; EFAULT.
  */
 struct gmp_handoff {
-	__u32	size;		/* u:w sizeof(struct gmp_handoff) */
-	__u32	flags;		/* u:w must be zero */
-	__u64	text_lo;	/* u:w the runtime's code */
+	__u32	size;
+	__u32	flags;
+	__u64	text_lo;
 	__u64	text_hi;
-	__u64	handler;	/* u:w address of the handler of SIGURG, or 0: no signals */
-	__u64	cookie;		/* u:w its si_value; si_code is SI_QUEUE */
-	__s64	delay_ns;	/* u:w how long an M must sleep before a standby M is woken, at most 1 s; */
-				/*     -1: as the module's parameter handoff_delay_us says */
-	__u64	work[4];	/* u:w GMP_WORK() words of the process */
+	__u64	handler;
+	__u64	cookie;
+	__s64	delay_ns;
+	__u64	work[4];
 };
 
 /**
  * struct gmp_standby - argument of GMP_IOC_STANDBY
+ * @size: u:w sizeof(struct gmp_standby)
+ * @flags: u:w must be zero
+ * @timeout_ns: u:w how long at most; < 0 without limit
+ * @p: k:w number of the P
+ * @reserved: zero
+ *
  * The calling M, which is registered and has no P, sleeps until another one's P is worth taking.
  * Returns 0 with @p set: that P was SYSCALL a moment ago, the caller tries to take it; 1: kicked.
  * Errors: EINVAL size or flags; ENOENT the thread has no slot; EINTR; ETIMEDOUT; ENOTCONN; EFAULT.
  */
 struct gmp_standby {
-	__u32	size;		/* u:w sizeof(struct gmp_standby) */
-	__u32	flags;		/* u:w must be zero */
-	__s64	timeout_ns;	/* u:w how long at most; < 0 without limit */
-	__u32	p;		/* k:w number of the P */
+	__u32	size;
+	__u32	flags;
+	__s64	timeout_ns;
+	__u32	p;
 	__u32	reserved;
 };
 

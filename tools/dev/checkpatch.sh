@@ -18,8 +18,10 @@ tools='checkpatch.pl spelling.txt const_structs.checkpatch kernel-doc'
 #   REPEATED_WORD                             two columns of a drawing
 #   BRACKET_SPACE                             [index] = in a macro that fills an array
 #   FILE_PATH_CHANGES, EMBEDDED_FILENAME      every file begins with its name
+#   ENOSYS                                    what a system call that is not over has as its result
 ignore=LINUX_VERSION_CODE,CONSTANT_COMPARISON,COMPLEX_MACRO,MACRO_ARG_REUSE,CAMELCASE,OPEN_ENDED_LINE
 ignore+=,PARENTHESIS_ALIGNMENT,UNCOMMENTED_DEFINITION,REPEATED_WORD,BRACKET_SPACE,FILE_PATH_CHANGES,EMBEDDED_FILENAME
+ignore+=,ENOSYS
 
 unpack()
 {
