@@ -79,15 +79,18 @@ kmake()
 	*-kcsan) flags=(KCSAN_SANITIZE=n) ;;
 	esac
 	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES -u O -u V -u W -u CC -u CFLAGS -u LDFLAGS \
-		nice make -C "$src" O="$dir" ARCH=x86_64 "${flags[@]}" "$@"
+		nice -n 5 make -C "$src" O="$dir" ARCH=x86_64 "${flags[@]}" "$@"
+}
+
+# What a kernel is made of, as its stamp says it: by content, for a fresh checkout is newer than any kernel.
+made_of()
+{
+	cat "$configs/base.config" "$configs/${1##*-}.config" "$dev/debugkernel.sh" | sha256sum
 }
 
 is_built()
 {
-	local name=$1 file
-	for file in "$configs/base.config" "$configs/${name##*-}.config" "$dev/debugkernel.sh"; do
-		[ "$base/$name/.built" -nt "$file" ] || return
-	done
+	[ "$(cat "$base/$1/.built" 2>/dev/null)" = "$(made_of "$1")" ]
 }
 
 # Modules are built against it right where it was built, so all of it stays.
@@ -107,7 +110,7 @@ build()
 			cp "$dir/vmlinux.symvers" "$dir/Module.symvers" &&
 			kmake "$base/src-$ver" "$dir" modules_prepare
 	} >"$dir/build.log" 2>&1 || { tail -n 20 "$dir/build.log" >&2; die "$dir: see build.log"; }
-	touch "$dir/.built"
+	made_of "$name" >"$dir/.built"
 }
 
 print_only=''
