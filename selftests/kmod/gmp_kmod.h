@@ -73,10 +73,16 @@ static inline void spin_ms(unsigned int ms)
 	ok_;						\
 })
 
-/* A debug kernel makes system calls some 25 times as slow: fewer rounds there. */
+/* A kernel with KASAN and lockdep makes system calls some 25 times as slow. */
+static inline bool is_slow_kernel(void)
+{
+	return !access("/proc/lockdep_stats", F_OK);
+}
+
+/* Fewer rounds there. */
 static inline int rounds(int n)
 {
-	return access("/proc/lockdep_stats", F_OK) ? n : n / 5 + 1;
+	return is_slow_kernel() ? n / 5 + 1 : n;
 }
 
 static inline pid_t gettid_(void)

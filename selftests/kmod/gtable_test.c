@@ -242,10 +242,10 @@ static const char *last_line(const char *text)
 	return p;
 }
 
-/* A million, most of them dead: no read takes long, none of the others is missed. */
+/* A million (less where that takes minutes), most of them dead: no read takes long, none of the others is missed. */
 TEST_F(gtable, a_million)
 {
-	unsigned int i, gs = MAX_CHUNKS * PER_CHUNK, lines = 0, expect;
+	unsigned int i, gs = MAX_CHUNKS / (is_slow_kernel() ? 10 : 1) * PER_CHUNK, lines = 0, expect;
 	ull begin, took, longest = 0;
 	static char buf[65537], last[16];
 	ssize_t n;
@@ -276,7 +276,7 @@ TEST_F(gtable, a_million)
 	EXPECT_EQ(expect + 2, lines);
 	EXPECT_EQ(gs, strtoull(last, NULL, 10));
 	TH_LOG("%u rows of %u; the longest read took %llu us", lines, gs, longest / 1000);
-	EXPECT_LT(longest, 5000000000ull);
+	EXPECT_LT(longest, is_slow_kernel() ? 60000000000ull : 5000000000ull);
 	free_gs();
 }
 

@@ -395,7 +395,8 @@ TEST_F(proc, one_second_of_work)
 /* oncpu + runq + blocked = the time since registration */
 TEST_F(proc, sums_to_the_clock)
 {
-	long long oncpu, runq, wall, sum;
+	/* what the scheduler books nowhere is its own code: some percent where that is slow */
+	long long oncpu, runq, wall, sum, percent = is_slow_kernel() ? 10 : 3;
 	struct gmp_m_kern k;
 	ull begin;
 	int i;
@@ -415,8 +416,8 @@ TEST_F(proc, sums_to_the_clock)
 	sum = oncpu + runq + k.blocked_ns;
 	TH_LOG("on-CPU %lld + queue %lld + blocked %llu of %lld ns, %+.3f %%", oncpu, runq,
 	       (ull)k.blocked_ns, wall, (sum - wall) * 100. / wall);
-	EXPECT_GE(sum, wall * 97 / 100);
-	EXPECT_LE(sum, wall * 103 / 100);
+	EXPECT_GE(sum, wall * (100 - percent) / 100);
+	EXPECT_LE(sum, wall * (100 + percent) / 100);
 }
 
 TEST_F(proc, carried)
@@ -553,7 +554,7 @@ static int stop_me(void *arg)
 		return 1;
 	raise(SIGSTOP);
 	raise(SIGSTOP);
-	return read_kern(&d.k[0]).last_why == GMP_WHY_STOPPED ? 0 : 2;
+	return 0;
 }
 
 TEST_F(proc, state_stopped)
@@ -565,6 +566,7 @@ TEST_F(proc, state_stopped)
 		ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
 		ASSERT_TRUE(WIFSTOPPED(status));
 		EXPECT_TRUE(WAIT_FOR(task_is(pid, pid, "state", "stopped")));
+		EXPECT_TRUE(task_is(pid, pid, "last_why", "stopped"));
 		EXPECT_EQ(i, task_value(pid, pid, "stopped"));
 		EXPECT_EQ(i, status_value(pid, "Stopped"));
 		kill(pid, SIGCONT);
@@ -589,6 +591,7 @@ TEST_F(proc, state_traced)
 		ASSERT_EQ(pid, waitpid(pid, &status, 0));
 		ASSERT_TRUE(WIFSTOPPED(status));
 		EXPECT_TRUE(WAIT_FOR(task_is(pid, pid, "state", "stopped")));
+		EXPECT_TRUE(task_is(pid, pid, "last_why", "stopped"));
 		ptrace(PTRACE_CONT, pid, 0, 0);
 	}
 	EXPECT_EQ(0, end_child(pid));

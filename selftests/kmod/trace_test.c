@@ -165,10 +165,12 @@ static void *spin_on_cpu0(void *arg)
 
 TEST_F(trace, preempted)
 {
+	const volatile struct gmp_m_kern *k = &self->d.k[5];
 	int i, n, preempted = 0;
 	struct event *e;
 	pthread_t t;
 	cpu_set_t one, old;
+	uint64_t before;
 
 	pthread_getaffinity_np(pthread_self(), sizeof(old), &old);
 	CPU_ZERO(&one);
@@ -176,7 +178,9 @@ TEST_F(trace, preempted)
 	pthread_create(&t, NULL, spin_on_cpu0, NULL);
 	pthread_setaffinity_np(pthread_self(), sizeof(one), &one);
 	carry(&self->d.u[5], 12, 0);
-	spin_ms(300);
+	before = k->preempted;
+	for (i = 0; i < 200 && k->preempted - before < 8; i++)	/* in a slow guest turns are long */
+		spin_ms(100);
 	carry(&self->d.u[5], 0, -1);
 	stop_spinning = true;
 	pthread_join(t, NULL);

@@ -5,15 +5,17 @@
 
 case $(uname -r) in
 *-kasan)
-	echo 1..4
+	echo 1..5
 	check 'KASAN is on' boot_said 'KernelAddressSanitizer initialized'
+	check 'gmp.ko asks KASAN' gmp_calls asan
 	check 'lockdep is alive' lockdep_is_alive
 	check 'kmemleak takes commands' sh -c 'echo clear >/sys/kernel/debug/kmemleak'
 	check 'object debugging is on' grep -q pool_free /sys/kernel/debug/debug_objects/stats
 	;;
 *-kcsan)
-	echo 1..1
+	echo 1..2
 	check 'KCSAN is on' kcsan_is_on
+	check 'gmp.ko asks KCSAN' gmp_calls tsan
 	;;
 *)
 	echo '1..0 # SKIP not a debug kernel'

@@ -29,6 +29,12 @@ lockdep_is_alive()
 	grep -q 'debug_locks: *1$' /proc/lockdep_stats
 }
 
+# gmp_calls NAME: the compiler has put that sanitizer's calls into gmp.ko
+gmp_calls()
+{
+	nm "$O/kmod-$(uname -r)/gmp.ko" | grep " U __$1_"
+}
+
 # An object is reported only when it is some seconds old, and a register or a stale word on a stack
 # can hide one from a scan: so several scans, some time apart.
 no_leak()
