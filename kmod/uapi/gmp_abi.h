@@ -134,36 +134,68 @@ enum gmp_cause { GMP_CAUSES(GMP_CAUSE_ENUM_) GMP_CAUSE_COUNT };
 
 #define GMP_TLS_MAGIC	0x31534c5450524d47ULL	/* "GMPRTLS1", little endian */
 
-/* 64 bytes, 64-byte aligned, written only by its own thread with plain stores. */
+/**
+ * struct gmp_tls - what a thread publishes of itself
+ * @magic: GMP_TLS_MAGIC once the thread is an M, else 0
+ * @tid: init-namespace or container tid as gettid() says: check it
+ * @m_id: number of the M, from 0 (m0)
+ * @m: address of its struct rt_m
+ * @g: address of the running G (struct gmp_g_head first), 0 in the scheduler
+ * @goid: goid of that G, 0 in the scheduler
+ * @gstatus: enum gmp_g_status of that G as it runs: RUNNING or SYSCALL
+ * @mstate: enum gmp_m_state
+ * @p: number of the P it holds, -1 without one
+ * @switches: goroutines this M has switched to, ever
+ * @slot: address of its struct gmp_m_user, for the runtime's own use
+ *
+ * 64 bytes, 64-byte aligned, thread-local; written only by its own thread, with plain stores.
+ */
 struct gmp_tls {
-	__u64	magic;		/* GMP_TLS_MAGIC once the thread is an M, else 0 */
-	__u32	tid;		/* init-namespace or container tid as gettid() says: check it */
-	__u32	m_id;		/* number of the M, from 0 (m0) */
-	__u64	m;		/* address of its struct rt_m */
-	__u64	g;		/* address of the running G (struct gmp_g_head first), 0 in the scheduler */
-	__u64	goid;		/* goid of that G, 0 in the scheduler */
-	__u16	gstatus;	/* enum gmp_g_status of that G as it runs: RUNNING or SYSCALL */
-	__u16	mstate;		/* enum gmp_m_state */
-	__s32	p;		/* number of the P it holds, -1 without one */
-	__u64	switches;	/* goroutines this M has switched to, ever */
-	__u64	slot;		/* address of its struct gmp_m_user, for the runtime's own use */
+	__u64	magic;
+	__u32	tid;
+	__u32	m_id;
+	__u64	m;
+	__u64	g;
+	__u64	goid;
+	__u16	gstatus;
+	__u16	mstate;
+	__s32	p;
+	__u64	switches;
+	__u64	slot;
 };
 
-/* First member of every G, at the G's own address. Guarded as lib/sched/runtime.h says. */
+/**
+ * struct gmp_g_head - what a goroutine publishes of itself
+ * @goid: never reused; 1 is the main goroutine; 0 = unused
+ * @status: enum gmp_g_status
+ * @wait_reason: enum gmp_wait_reason; meaningful only while WAITING
+ * @flags: GMP_GF_*
+ * @wait_since: when it last stopped running; the runtime's coarse clock (some ms)
+ * @start_pc: the function it runs
+ * @create_pc: where it was created (return address of the call)
+ * @parent: goid of its creator, 0 from outside
+ * @runs: times it was switched to
+ * @cpu_ns: 0 while nobody asked for per-goroutine accounting
+ * @m_id: M that runs it or ran it last, ~0 never
+ * @reserved: zero
+ * @name: address of a NUL-ended text, or 0
+ *
+ * First member of every G, at the G's own address. Guarded as lib/sched/runtime.h says.
+ */
 struct gmp_g_head {
-	__u64	goid;		/* never reused; 1 is the main goroutine; 0 = unused */
-	__u32	status;		/* enum gmp_g_status */
-	__u16	wait_reason;	/* enum gmp_wait_reason; meaningful only while WAITING */
-	__u16	flags;		/* GMP_GF_* */
-	__u64	wait_since;	/* when it last stopped running; the runtime's coarse clock (some ms) */
-	__u64	start_pc;	/* the function it runs */
-	__u64	create_pc;	/* where it was created (return address of the call) */
-	__u64	parent;		/* goid of its creator, 0 from outside */
-	__u64	runs;		/* times it was switched to */
-	__u64	cpu_ns;		/* 0 while nobody asked for per-goroutine accounting */
-	__u32	m_id;		/* M that runs it or ran it last, ~0 never */
+	__u64	goid;
+	__u32	status;
+	__u16	wait_reason;
+	__u16	flags;
+	__u64	wait_since;
+	__u64	start_pc;
+	__u64	create_pc;
+	__u64	parent;
+	__u64	runs;
+	__u64	cpu_ns;
+	__u32	m_id;
 	__u32	reserved;
-	__u64	name;		/* address of a NUL-ended text, or 0 */
+	__u64	name;
 };
 
 #define GMP_GF_SYSTEM	0x0001	/* belongs to the runtime itself: not counted, not in deadlock checks */
@@ -174,63 +206,111 @@ struct gmp_g_head {
 #define GMP_NOTE_NAME		"GMP"
 #define GMP_NOTE_TYPE		1
 
-/*
- * Everything an outside reader needs, so that a stripped binary can be read without DWARF. Exported
- * as the data symbol gmp_rt_layout. `tls_off` and the addresses are valid once `ready` is 1.
+/**
+ * struct gmp_rt_layout - where an outside reader finds everything
+ * @magic: GMP_LAYOUT_MAGIC
+ * @version: GMP_ABI_VERSION
+ * @size: sizeof(struct gmp_rt_layout)
+ * @ready: u:w 1 while gmp_run() runs
+ * @maxprocs: u:w number of Ps
+ * @tls_off: struct gmp_tls of a thread: its fsbase + tls_off
+ * @g_chunks: address of an array of chunk addresses
+ * @g_nchunks: address of a u64: chunks in use; grows only
+ * @g_per_chunk: Gs in a chunk
+ * @g_size: bytes of a G, which begins with its struct gmp_g_head
+ * @g_off_sp: u64 in a G: saved stack pointer of a G that does not run; 0 = never ran
+ * @g_off_stack_lo: u64: where its stack begins
+ * @g_off_stack_hi: u64: where that ends
+ * @g_sp_off_pc: where the resume address lies, from the saved stack pointer
+ * @g_sp_off_bp: where the saved rbp lies, from the saved stack pointer
+ * @reserved0: zero
+ * @allm: address of the pointer to the first struct rt_m
+ * @m_off_alllink: in an M: the next one
+ * @m_off_id: u32: its number
+ * @m_off_tid: u32: its thread
+ * @m_off_curg: in an M: the G it carries
+ * @m_off_p: in an M: the P it holds
+ * @m_off_tls: pointer to its struct gmp_tls
+ * @allp: address of the pointer to the array
+ * @p_off_id: s32: its number
+ * @p_off_word: address of its word (a pointer to u64)
+ * @p_off_m: in a P: the M that holds it
+ * @p_off_runqhead: u32: where its run queue begins
+ * @p_off_runqtail: u32: where that ends
+ * @p_off_runnext: the G that is next in line
+ * @p_off_schedtick: u64: schedulings so far
+ * @p_off_ng: s64: its part of GMP_NOW_GOROUTINES; 0 = there are no parts
+ * @globq_len: address of a u64: length of the global run queue
+ * @sched_words: address of struct gmp_sched_word[]: enum gmp_sched_now
+ * @nr_sched_words: how many of these
+ * @p_off_counters: u64[] in a P: enum gmp_sched_counter
+ * @nr_p_counters: how many of these
+ * @g_acct_size: sizeof(struct gmp_g_acct)
+ * @g_acct: address of an array as g_chunks, of chunks of struct gmp_g_acct; or 0
+ * @reserved3: zero
+ *
+ * So that a stripped binary can be read without DWARF. Exported as the data symbol gmp_rt_layout. @tls_off
+ * and the addresses are valid once @ready is 1. Offsets are in bytes, of pointers unless it says otherwise;
+ * the table of all Gs are chunks that never move, of @g_per_chunk Gs of @g_size bytes.
  */
 struct gmp_rt_layout {
 	__u64	magic;
-	__u32	version;	/* GMP_ABI_VERSION */
-	__u32	size;		/* sizeof(struct gmp_rt_layout) */
-	__u32	ready;		/* u:w 1 while gmp_run() runs */
-	__u32	maxprocs;	/* number of Ps */
-	__s64	tls_off;	/* struct gmp_tls of a thread: its fsbase + tls_off */
+	__u32	version;
+	__u32	size;
+	__u32	ready;
+	__u32	maxprocs;
+	__s64	tls_off;
 
 	/* the table of all Gs: chunks of g_per_chunk Gs of g_size bytes */
-	__u64	g_chunks;	/* address of an array of chunk addresses */
-	__u64	g_nchunks;	/* address of a u64: chunks in use; grows only */
+	__u64	g_chunks;
+	__u64	g_nchunks;
 	__u32	g_per_chunk;
 	__u32	g_size;
-	__u32	g_off_sp;	/* u64 saved stack pointer of a G that does not run; 0 = never ran */
-	__u32	g_off_stack_lo;	/* u64 */
-	__u32	g_off_stack_hi;	/* u64 */
-	__u32	g_sp_off_pc;	/* where the resume address lies, from the saved stack pointer */
-	__u32	g_sp_off_bp;	/* where the saved rbp lies, from the saved stack pointer */
+	__u32	g_off_sp;
+	__u32	g_off_stack_lo;
+	__u32	g_off_stack_hi;
+	__u32	g_sp_off_pc;
+	__u32	g_sp_off_bp;
 	__u32	reserved0;
 
 	/* all Ms: a list */
-	__u64	allm;		/* address of the pointer to the first struct rt_m */
+	__u64	allm;
 	__u32	m_off_alllink;
-	__u32	m_off_id;	/* u32 */
-	__u32	m_off_tid;	/* u32 */
+	__u32	m_off_id;
+	__u32	m_off_tid;
 	__u32	m_off_curg;
 	__u32	m_off_p;
-	__u32	m_off_tls;	/* pointer to its struct gmp_tls */
+	__u32	m_off_tls;
 
 	/* all Ps: an array of pointers */
-	__u64	allp;		/* address of the pointer to the array */
-	__u32	p_off_id;	/* s32 */
-	__u32	p_off_word;	/* address of its word (a pointer to u64) */
+	__u64	allp;
+	__u32	p_off_id;
+	__u32	p_off_word;
 	__u32	p_off_m;
-	__u32	p_off_runqhead;	/* u32 */
-	__u32	p_off_runqtail;	/* u32 */
-	__u32	p_off_runnext;	/* pointer */
-	__u32	p_off_schedtick; /* u64 */
-	__u32	p_off_ng;	/* s64: its part of GMP_NOW_GOROUTINES; 0 = there are no parts */
+	__u32	p_off_runqhead;
+	__u32	p_off_runqtail;
+	__u32	p_off_runnext;
+	__u32	p_off_schedtick;
+	__u32	p_off_ng;
 
-	__u64	globq_len;	/* address of a u64: length of the global run queue */
+	__u64	globq_len;
 
 	/* counters of the scheduler; 0 where there are none */
-	__u64	sched_words;	/* address of struct gmp_sched_word[]: enum gmp_sched_now */
+	__u64	sched_words;
 	__u32	nr_sched_words;
-	__u32	p_off_counters;	/* u64[] in a P: enum gmp_sched_counter */
+	__u32	p_off_counters;
 	__u32	nr_p_counters;
-	__u32	g_acct_size;	/* sizeof(struct gmp_g_acct) */
-	__u64	g_acct;		/* address of an array as g_chunks, of chunks of struct gmp_g_acct; or 0 */
+	__u32	g_acct_size;
+	__u64	g_acct;
 	__u64	reserved3[4];
 };
 
-/* Where a number of the scheduler lies: an address and 4 or 8 bytes. */
+/**
+ * struct gmp_sched_word - where a number of the scheduler lies
+ * @addr: its address
+ * @size: 4 or 8 bytes
+ * @reserved: zero
+ */
 struct gmp_sched_word {
 	__u64	addr;
 	__u32	size;
@@ -276,15 +356,21 @@ enum gmp_sched_now { GMP_SCHED_NOWS(GMP_NOW_ENUM_) GMP_NOW_COUNT };
 enum gmp_sched_counter { GMP_SCHED_COUNTERS(GMP_COUNTER_ENUM_) GMP_COUNTER_COUNT };
 #undef GMP_COUNTER_ENUM_
 
-/*
- * Per-goroutine accounting, for those who ask for it (GMP_ATTACH_ACCT): one per G, in a table of the
- * same shape as that of the Gs. Written by the M that carries the G; CPU time is gmp_g_head.cpu_ns.
+/**
+ * struct gmp_g_acct - what a goroutine cost, besides CPU time
+ * @blocked_ns: its M asleep while it carried it
+ * @runnable_ns: runnable, before it ran
+ * @runnable_at: since when; a clock of the runtime's own
+ * @carriers: bit n: an M with a number of n, modulo 64, carried it
+ *
+ * For those who ask for it (GMP_ATTACH_ACCT): one per G, in a table of the same shape as that of the Gs.
+ * Written by the M that carries the G; CPU time is gmp_g_head.cpu_ns.
  */
 struct gmp_g_acct {
-	__u64	blocked_ns;	/* its M asleep while it carried it */
-	__u64	runnable_ns;	/* runnable, before it ran */
-	__u64	runnable_at;	/* since when; a clock of the runtime's own */
-	__u64	carriers;	/* bit n: an M with a number of n, modulo 64, carried it */
+	__u64	blocked_ns;
+	__u64	runnable_ns;
+	__u64	runnable_at;
+	__u64	carriers;
 };
 
 /* ---- 2. shared with the module ------------------------------------------------------------ */
@@ -294,23 +380,36 @@ struct gmp_g_acct {
 #define GMP_MAX_M	10000u	/* as Go's default limit of threads */
 #define GMP_MAX_P	1024u
 
-/*
- * One per M, written by its own thread with plain or release stores, never with a system call.
- * The kernel reads it with READ_ONCE when it switches that thread out.
+/**
+ * struct gmp_m_user - what an M tells the kernel
+ * @goid: u:w running goroutine, 0 in the scheduler
+ * @gstatus: u:w enum gmp_g_status
+ * @mstate: u:w enum gmp_m_state
+ * @p: u:w number of its P, -1 none
+ * @crit: u:w not 0: between taking and releasing what belongs to its P
+ * @switches: u:w goroutines switched to, ever
+ * @lost: k:w 1: its P was taken while it was blocked; u:w 0: it knows
+ * @reserved0: zero
+ * @acct_base: u:w this M's clock (gmp_m_kern.clock_off) when it began; constant
+ * @goroutine_ns: u:w CPU time since, up to its last switch: of goroutines,
+ * @scheduler_ns: u:w and of the scheduler; charged before `goid` changes
+ *
+ * One per M, written by its own thread with plain or release stores, never with a system call. The kernel
+ * reads it with READ_ONCE when it switches that thread out. The last three are for accounting by
+ * goroutine, all zero without.
  */
 struct gmp_m_user {
-	__u64	goid;		/* u:w running goroutine, 0 in the scheduler */
-	__u32	gstatus;	/* u:w enum gmp_g_status */
-	__u32	mstate;		/* u:w enum gmp_m_state */
-	__s32	p;		/* u:w number of its P, -1 none */
-	__u32	crit;		/* u:w not 0: between taking and releasing what belongs to its P */
-	__u64	switches;	/* u:w goroutines switched to, ever */
-	__u32	lost;		/* k:w 1: its P was taken while it was blocked; u:w 0: it knows */
+	__u64	goid;
+	__u32	gstatus;
+	__u32	mstate;
+	__s32	p;
+	__u32	crit;
+	__u64	switches;
+	__u32	lost;
 	__u32	reserved0;
-	/* accounting by goroutine, all zero without: */
-	__u64	acct_base;	/* u:w this M's clock (gmp_m_kern.clock_off) when it began; constant */
-	__u64	goroutine_ns;	/* u:w CPU time since, up to its last switch: of goroutines, */
-	__u64	scheduler_ns;	/* u:w and of the scheduler; charged before `goid` changes */
+	__u64	acct_base;
+	__u64	goroutine_ns;
+	__u64	scheduler_ns;
 };
 
 /*
@@ -337,11 +436,19 @@ struct gmp_m_user {
 #define GMP_P_WORD_M(w)		((__u32)(((w) >> 8) & 0xffffff))	/* number of the M, plus one */
 #define GMP_P_WORD_SEQ(w)	((__u32)((w) >> 32))
 
+/**
+ * struct gmp_p_shared - what both know of a P
+ * @word: k:w u:w by compare and exchange only
+ * @runq_head: u:w address of a u32: where its run queue begins, or 0
+ * @runq_tail: u:w address of a u32: where it ends; the same number: empty
+ * @work: u:w GMP_WORK() words of this P
+ * @reserved: zero
+ */
 struct gmp_p_shared {
-	__u64	word;		/* k:w u:w by compare and exchange only */
-	__u64	runq_head;	/* u:w address of a u32: where its run queue begins, or 0 */
-	__u64	runq_tail;	/* u:w address of a u32: where it ends; the same number: empty */
-	__u64	work[4];	/* u:w GMP_WORK() words of this P */
+	__u64	word;
+	__u64	runq_head;
+	__u64	runq_tail;
+	__u64	work[4];
 	__u64	reserved;
 };
 
@@ -353,37 +460,61 @@ struct gmp_p_shared {
 #define GMP_WORK_U32		1ull	/* bit 0 of the address: the word has 32 bits, not 64 */
 #define GMP_WORK(addr, bits)	((__u64)(addr) | ((bits) == 32 ? GMP_WORK_U32 : 0))
 
-/* What a task did since it was registered. Read it under `seq`: odd or changed = read again. */
+/**
+ * struct gmp_m_kern - what a task did since it was registered
+ * @seq: k:w sequence counter
+ * @tid: k:w in the pid namespace of the process; 0 = index not in use
+ * @attached_ns: k:w when it was registered
+ * @oncpu_ns: k:w on a CPU, as of its last switch out; first field of schedstat, so over the task's whole
+ *   life, as the next one
+ * @runq_ns: k:w runnable but waiting for a CPU; second field of schedstat
+ * @blocked_ns: k:w asleep or stopped, summed when it is switched in again
+ * @blocked: k:w times it was switched out asleep or stopped
+ * @preempted: k:w times it was switched out runnable
+ * @woken: k:w times it was switched in after a block
+ * @carried: k:w times it was switched out carrying a goroutine
+ * @carried_ns: k:w on-CPU time of the stretches that ended so
+ * @last_goid: k:w goroutine it carried at its last switch out, 0 none
+ * @last_out_ns: k:w when it was last switched out
+ * @last_cpu: k:w CPU it last ran on
+ * @last_why: k:w enum gmp_why of its last switch out
+ * @p_blocked: k:w times its P became takeable because it went to sleep
+ * @p_woken: k:w times a standby M was woken for that P
+ * @p_lost: k:w times it came back and the P was gone
+ * @clock_off: k:w what is to be added; see below
+ * @clock_mult: k:w ns per cycle times 2^32; 0: no such clock on this machine
+ * @reserved1: zero
+ *
+ * Read it under @seq: odd or changed = read again.
+ *
+ * The M's own clock is its on-CPU time, without a system call. With GMP_ATTACH_ACCT, else 0:
+ *   now = (rdtsc * clock_mult >> 32) + clock_off	(128-bit product)
+ * read by the M itself; @clock_off before and after must be the same, else once more. It stands still while
+ * the M is off its CPU and is set anew each time that begins, by what the scheduler booked (@oncpu_ns): so it
+ * may then fall back by the few cycles both disagree about.
+ */
 struct gmp_m_kern {
-	__u32	seq;		/* k:w sequence counter */
-	__u32	tid;		/* k:w in the pid namespace of the process; 0 = index not in use */
-	__u64	attached_ns;	/* k:w when it was registered */
-	__u64	oncpu_ns;	/* k:w on a CPU, as of its last switch out; first field of schedstat, */
-				/*     so over the task's whole life, as the next one */
-	__u64	runq_ns;	/* k:w runnable but waiting for a CPU; second field of schedstat */
-	__u64	blocked_ns;	/* k:w asleep or stopped, summed when it is switched in again */
-	__u64	blocked;	/* k:w times it was switched out asleep or stopped */
-	__u64	preempted;	/* k:w times it was switched out runnable */
-	__u64	woken;		/* k:w times it was switched in after a block */
-	__u64	carried;	/* k:w times it was switched out carrying a goroutine */
-	__u64	carried_ns;	/* k:w on-CPU time of the stretches that ended so */
-	__u64	last_goid;	/* k:w goroutine it carried at its last switch out, 0 none */
-	__u64	last_out_ns;	/* k:w when it was last switched out */
-	__u32	last_cpu;	/* k:w CPU it last ran on */
-	__u32	last_why;	/* k:w enum gmp_why of its last switch out */
-	__u64	p_blocked;	/* k:w times its P became takeable because it went to sleep */
-	__u64	p_woken;	/* k:w times a standby M was woken for that P */
-	__u64	p_lost;		/* k:w times it came back and the P was gone */
+	__u32	seq;
+	__u32	tid;
+	__u64	attached_ns;
+	__u64	oncpu_ns;
+	__u64	runq_ns;
+	__u64	blocked_ns;
+	__u64	blocked;
+	__u64	preempted;
+	__u64	woken;
+	__u64	carried;
+	__u64	carried_ns;
+	__u64	last_goid;
+	__u64	last_out_ns;
+	__u32	last_cpu;
+	__u32	last_why;
+	__u64	p_blocked;
+	__u64	p_woken;
+	__u64	p_lost;
 
-	/*
-	 * The M's own clock: its on-CPU time, without a system call. With GMP_ATTACH_ACCT, else 0:
-	 *   now = (rdtsc * clock_mult >> 32) + clock_off	(128-bit product)
-	 * read by the M itself; clock_off before and after must be the same, else once more. It stands
-	 * still while the M is off its CPU and is set anew each time that begins, by what the scheduler
-	 * booked (oncpu_ns): so it may then fall back by the few cycles both disagree about.
-	 */
-	__u64	clock_off;	/* k:w */
-	__u64	clock_mult;	/* k:w ns per cycle times 2^32; 0: no such clock on this machine */
+	__u64	clock_off;
+	__u64	clock_mult;
 	__u64	reserved1[14];
 };
 

@@ -61,5 +61,8 @@ found symbols lib/libgmprt.map 'a name that no header has' sed -i 's/\tgmp_now;/
 found symbols lib/include/gmprt/time.h "a name of GNU MP's" append 'int gmp_printf(void);'
 found man lib/include/gmprt/time.h 'a call without a manual page' append 'int gmp_never(void);'
 found man Documentation/man/gmprt.7 'a page that is not there' append '.BR gmp_never (3)'
+found kdoc kmod/uapi/gmp_abi.h 'a struct without kernel-doc' append 'struct gmp_new {\n\t__u32 x;\n};'
+found kdoc kmod/uapi/gmp_abi.h 'a member of which nothing is said' sed -i 's/^ \* @crit:.*/ */'
+found kdoc kmod/uapi/gmp_abi.h 'a member that is not there' sed -i 's/^ \* @crit:.*/&\n * @cret: x/'
 found badinput lib/include/gmprt/time.h 'a call that no test gives bad input' append 'int gmp_never(void);'
 done_testing
