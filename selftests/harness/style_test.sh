@@ -12,7 +12,8 @@ done
 # The copy: what is under revision, without what was built.
 copy=$tmp/tree
 mkdir "$copy"
-(cd "$top" && tar -c --exclude=build --exclude=.git lib kmod tools selftests Documentation) | tar -x -C "$copy"
+(cd "$top" && tar -c --exclude=build --exclude=.git README.md Makefile Kbuild lib kmod tools selftests Documentation \
+	LICENSES) | tar -x -C "$copy"
 
 # found SCRIPT FILE COMMAND...: COMMAND changes FILE of the copy; then SCRIPT complains
 found()
@@ -64,5 +65,9 @@ found man Documentation/man/gmprt.7 'a page that is not there' append '.BR gmp_n
 found kdoc kmod/uapi/gmp_abi.h 'a struct without kernel-doc' append 'struct gmp_new {\n\t__u32 x;\n};'
 found kdoc kmod/uapi/gmp_abi.h 'a member of which nothing is said' sed -i 's/^ \* @crit:.*/ */'
 found kdoc kmod/uapi/gmp_abi.h 'a member that is not there' sed -i 's/^ \* @crit:.*/&\n * @cret: x/'
+found docs Documentation/glossary.rst 'a file that is not there' append '``lib/sched/none.c``'
+found docs Documentation/hacking.rst 'a file below that is not there' append '``os/none.h``'
+found docs README.md 'a target that is not there' append '`make nothing`'
+found docs Documentation/index.rst 'a text that it lacks' sed -i '/glossary/d'
 found badinput lib/include/gmprt/time.h 'a call that no test gives bad input' append 'int gmp_never(void);'
 done_testing
