@@ -83,13 +83,13 @@ static void read_debug(const char *text)
 		return;
 	strncpy(buf, text, sizeof(buf) - 1);
 	buf[sizeof(buf) - 1] = 0;
-	for (word = strtok_r(buf, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+	for (word = strtok_r(buf, ", ", &save); word; word = strtok_r(NULL, ", ", &save)) {
 		char *eq = strchr(word, '=');
 
 		if (eq)
 			*eq = 0;
 		if (!set(word, eq ? eq + 1 : "1"))
-			rt_say("gmprt: GMP_DEBUG: ignored: %s\n", word);
+			rt_say("gmprt: GMP_DEBUG: ignored: %s%s%s\n", word, eq ? "=" : "", eq ? eq + 1 : "");
 	}
 }
 

@@ -41,4 +41,8 @@ TEST(an_unknown_word_is_named)
 
 	run_as("kern=maybe,stats=0,nonsense=1", 0, text, sizeof(text));
 	CHECK_EQ(lines_with(text, "GMP_DEBUG: ignored: "), 2);
+	CHECK_EQ(lines_with(text, "GMP_DEBUG: ignored: kern=maybe"), 1);
+	CHECK_EQ(lines_with(text, "GMP_DEBUG: ignored: nonsense=1"), 1);
+	run_as("stats=0, kern=none", 0, text, sizeof(text));
+	CHECK_EQ(lines_with(text, "ignored"), 0);
 }
