@@ -72,7 +72,7 @@ static void unmake(struct rt_p *pp, struct rt_g *gp)
 	rt_g_free(pp, gp);
 }
 
-/* The P of the caller, NULL for a thread that has none: it keeps the run alive until leave(). */
+/* The P of the caller, or NULL. A thread that is no M keeps the run alive until leave(); Ms need not. */
 static inline int enter(struct rt_p **pp, void (*fn)(void *))
 {
 	struct rt_m *mp = rt_getm();
@@ -80,7 +80,7 @@ static inline int enter(struct rt_p **pp, void (*fn)(void *))
 	if (unlikely(!fn))
 		return -EINVAL;
 	*pp = mp ? rt_m_p(mp) : NULL;
-	if (likely(*pp))
+	if (likely(*pp) || mp)
 		return 0;
 	rt_ghost_check();
 	return rt_ext_enter() ? 0 : -ESRCH;
@@ -88,7 +88,7 @@ static inline int enter(struct rt_p **pp, void (*fn)(void *))
 
 static inline int64_t leave(struct rt_p *pp, int64_t ret)
 {
-	if (unlikely(!pp))
+	if (unlikely(!pp) && !rt_getm())
 		rt_ext_leave();
 	return ret;
 }

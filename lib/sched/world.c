@@ -313,7 +313,7 @@ RT_PUBLIC int gmp_maxprocs(int n)
 
 	if (n > (int)RT_MAX_P)
 		return -EINVAL;
-	if (!rt_load_acq(&rt_sched.running))
+	if (!rt_getm() && !rt_load_acq(&rt_sched.running))
 		return (int)rt_env_maxprocs(n > 0 ? (uint32_t)n : 0);
 	old = (int)rt_load_rlx(&rt_sched.maxprocs);
 	if (n <= 0)

@@ -57,9 +57,9 @@ static struct {
 	struct gmp_fd *fd;
 	struct gmp_timer timer;
 	int null;
-	int64_t go;
+	int64_t go, go_in_call;
 	int deadline, timed, stats, met, dumped;
-	uint32_t begun, done;	/* atomic */
+	uint32_t begun, done;	/* atomic; how many */
 } late;
 
 static void never_called(void *arg)
@@ -75,7 +75,7 @@ static void straggler(void *arg)
 
 	(void)arg;
 	gmp_nopreempt_begin();
-	rt_store_rel(&late.begun, 1);
+	rt_add_ar(&late.begun, 1);
 	while (rt_load_acq(&rt_sched.running))
 		;
 	late.go = gmp_go(never_called, NULL);
@@ -84,7 +84,33 @@ static void straggler(void *arg)
 	late.stats = gmp_stats(&st);
 	late.met = gmp_goroutines(NULL, NULL);
 	late.dumped = gmp_dump(late.null);
-	rt_store_rel(&late.done, 1);
+	rt_add_ar(&late.done, 1);
+}
+
+/* Without a P. */
+static void straggler_in_a_call(void *arg)
+{
+	(void)arg;
+	gmp_syscall_begin();
+	rt_add_ar(&late.begun, 1);
+	while (rt_load_acq(&rt_sched.running))
+		;
+	late.go_in_call = gmp_go(never_called, NULL);
+	rt_add_ar(&late.done, 1);
+	gmp_syscall_end();
+}
+
+/* Stops there: nobody has Ps to give any more. Nor does it choose for the next run. */
+static void straggler_who_wants_procs(void *arg)
+{
+	(void)arg;
+	gmp_nopreempt_begin();
+	rt_add_ar(&late.begun, 1);
+	while (rt_load_acq(&rt_sched.running))
+		;
+	rt_add_ar(&late.done, 1);
+	gmp_maxprocs(7);
+	_exit(GMPTEST_FAILED);
 }
 
 static int returns_meanwhile(void *arg)
@@ -92,23 +118,27 @@ static int returns_meanwhile(void *arg)
 	int p[2];
 
 	(void)arg;
-	gmp_lock_os_thread();		/* m0, without which the run does not end, is not the straggler's */
+	gmp_lock_os_thread();	/* m0, on which gmp_run() ends the run, must carry nobody else */
 	CHECK_EQ(pipe(p), 0);
 	CHECK_EQ(gmp_fd_adopt(p[0], &late.fd), 0);
 	CHECK(gmp_go(straggler, NULL) > 1);
-	while (!rt_load_acq(&late.begun))
+	CHECK(gmp_go(straggler_in_a_call, NULL) > 1);
+	CHECK(gmp_go(straggler_who_wants_procs, NULL) > 1);
+	while (rt_load_acq(&late.begun) < 3)
 		gmp_yield();
 	return 0;
 }
 
 TEST(calls_work_until_the_goroutine_is_stopped)
 {
-	setenv("GMP_MAXPROCS", "2", 1);
+	setenv("GMP_MAXPROCS", "4", 1);
 	late.null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	CHECK_EQ(gmp_run(returns_meanwhile, NULL), 0);
-	while (!rt_load_acq(&late.done))	/* a slow machine: left behind */
+	while (rt_load_acq(&late.done) < 3)	/* a slow machine: left behind */
 		usleep(1000);
 	CHECK(late.go > 1);
+	CHECK(late.go_in_call > 1);
+	CHECK_EQ(gmp_maxprocs(0), 4);
 	CHECK_EQ(late.deadline, 0);
 	CHECK_EQ(late.timed, 0);
 	CHECK_EQ(late.stats, 0);
