@@ -72,6 +72,7 @@ static inline struct rnd rnd_child(struct rnd *r, uint64_t number)
 enum fuzz_op { FUZZ_OPS(FUZZ_ENUM_) OPS };
 #undef FUZZ_ENUM_
 
+#define PARAMETERS	"/sys/module/gmp/parameters"
 #define COMMANDS	256
 
 /* In memory that all processes of the run share. */

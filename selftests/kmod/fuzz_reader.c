@@ -9,7 +9,6 @@
 #include <dirent.h>
 #include <sys/prctl.h>
 
-#define PARAMETERS	"/sys/module/gmp/parameters"
 #define EVENTS		"/sys/kernel/tracing/events/gmp/enable"
 
 /* Reads on and on, jumps, and now and then leaves the file open while it does something else. */
