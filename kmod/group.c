@@ -190,56 +190,58 @@ static bool process_is_alive(struct pid *tgid)
 	return alive;
 }
 
-/* Out of the registry: the place there is what is charged as a process. */
-static void place_leave(struct gmp_group *grp)
+/*
+ * An entry under our own number is either our own group (EBUSY), or left over: by the program this
+ * process ran before exec, or by a dead process whose number was given to us. It makes room at once;
+ * its own retirement finds that the place is another's. The caller gets the reference the place had.
+ */
+static int registry_clear(const struct gmp_group *grp, struct gmp_group **left)
 {
+	struct gmp_group *old = xa_load(&registry, grp->nr);
+
 	lockdep_assert_held(&gmp_registry_lock);
-	gmp_uncharge(grp->charged_to, GMP_R_PROCESSES, 1);
-	gmp_group_put(grp);
+	if (!old)
+		return 0;
+	if (old->tgid == grp->tgid && !gmp_group_is_dead(old))
+		return -EBUSY;
+	gmp_group_kill(old);
+	xa_erase(&registry, grp->nr);
+	*left = old;
+	return 0;
 }
 
-static int place_take(struct gmp_group *grp)
+static int registry_insert(struct gmp_group *grp, struct gmp_group **left)
 {
 	struct gmp_group *was;
 	int err;
 
-	lockdep_assert_held(&gmp_registry_lock);
-	err = gmp_charge(grp->charged_to, GMP_R_PROCESSES, 1);
+	err = registry_clear(grp, left);
+	if (!err)
+		err = gmp_charge(grp->charged_to, GMP_R_PROCESSES, 1);	/* until retire_work() */
 	if (err)
 		return err;
 	was = xa_store(&registry, grp->nr, grp, GFP_KERNEL_ACCOUNT);
-	if (!xa_is_err(was)) {
-		refcount_inc(&grp->refs);
-		return 0;
+	if (xa_is_err(was)) {
+		gmp_uncharge(grp->charged_to, GMP_R_PROCESSES, 1);
+		return xa_err(was);
 	}
-	gmp_uncharge(grp->charged_to, GMP_R_PROCESSES, 1);
-	return xa_err(was);
-}
-
-/*
- * An entry under our own number is either our own group (EBUSY), or left over: by the program this
- * process ran before exec, or by a dead process whose number was given to us. It makes room at
- * once, also for a user at his limit; its own retirement finds that the place is another's.
- */
-static int registry_insert(struct gmp_group *grp)
-{
-	struct gmp_group *old = xa_load(&registry, grp->nr);
-	int err;
-
-	lockdep_assert_held(&gmp_registry_lock);
-	if (old && old->tgid == grp->tgid && !gmp_group_is_dead(old))
-		return -EBUSY;
-	if (old) {
-		gmp_group_kill(old);
-		xa_erase(&registry, grp->nr);
-		place_leave(old);
-	}
-	err = place_take(grp);
-	if (err)
-		return err;
+	refcount_inc(&grp->refs);
 	__module_get(THIS_MODULE);	/* until retire_work() */
 	atomic_long_inc(&gmp_nr_attached);
 	return 0;
+}
+
+static int try_publish(struct gmp_group *grp, struct gmp_group **slot, struct gmp_group **left)
+{
+	int err;
+
+	if (mutex_lock_killable(&gmp_registry_lock))
+		return -EINTR;
+	err = *slot ? -EBUSY : registry_insert(grp, left);
+	if (!err)
+		smp_store_release(slot, grp);	/* KA-2: pairs with file_group() in dev.c */
+	mutex_unlock(&gmp_registry_lock);
+	return err;
 }
 
 /**
@@ -247,29 +249,34 @@ static int registry_insert(struct gmp_group *grp)
  * @grp: from gmp_group_create(), by the same process
  * @slot: where the open file keeps its group; filled in, and then owns the caller's reference
  *
+ * What a user at his limit has left under this number is waited for, a second at most: a program that
+ * executes another one takes its place along.
+ *
  * Context: process, may sleep, can be killed.
  * Return: 0; -EBUSY if the file or the process is attached already; -EAGAIN if a limit of the
  * module is reached; -ENOMEM; -EINTR.
  */
 int gmp_group_publish(struct gmp_group *grp, struct gmp_group **slot)
 {
-	int err;
+	struct gmp_group *left = NULL, *none = NULL;
+	int err = try_publish(grp, slot, &left);
 
-	if (mutex_lock_killable(&gmp_registry_lock))
-		return -EINTR;
-	err = *slot ? -EBUSY : registry_insert(grp);
-	if (!err)
-		smp_store_release(slot, grp);	/* KA-2: pairs with file_group() in dev.c */
-	mutex_unlock(&gmp_registry_lock);
+	if (err == -EAGAIN && left &&
+	    wait_for_completion_killable_timeout(&left->retired, RETIRE_WAIT) > 0)
+		err = try_publish(grp, slot, &none);
+	if (left)
+		gmp_group_put(left);
+	if (none)
+		gmp_group_put(none);
 	if (!err)
 		gmp_proc_add(grp);
 	return err;
 }
 
 /*
- * Takes a dead group out of /proc and the registry, once. It stays in the registry for as long as
- * readers hold up the removal of its directory: so a user's limit is also the limit of what he can
- * clog here.
+ * Takes a dead group out of /proc and the registry, once. It is charged as a process for as long as
+ * readers hold up the removal of its directory, whoever has its place in the registry by then: so a
+ * user's limit is also the limit of what he can clog here.
  */
 static void retire_work(struct work_struct *work)
 {
@@ -279,9 +286,10 @@ static void retire_work(struct work_struct *work)
 	gmp_proc_remove(grp);
 	mutex_lock(&gmp_registry_lock);
 	mine = xa_cmpxchg(&registry, grp->nr, grp, NULL, 0) == grp;
-	if (mine)
-		place_leave(grp);	/* not the last reference: the work item has one */
 	mutex_unlock(&gmp_registry_lock);
+	gmp_uncharge(grp->charged_to, GMP_R_PROCESSES, 1);
+	if (mine)
+		gmp_group_put(grp);	/* not the last reference: the work item has one */
 	gmp_proc_inherit(grp->nr);
 	complete_all(&grp->retired);
 	gmp_group_put(grp);

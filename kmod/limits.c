@@ -6,8 +6,8 @@
  * Invariants: what is charged in all is the sum of what is charged to each user; a user is there while
  *             a group of his is.
  * Locks:      gmp_users_lock for the table. The charges are atomic: no lock is needed to give one back.
- * Not here:   when something is charged: a process while it is in the registry, its bytes for as long
- *             as the group is there (group.c), a thread from its registration until it is reaped
+ * Not here:   when something is charged: a process until its group is retired, its bytes for as long as
+ *             the group is there (group.c), a thread from its registration until it is reaped
  *             (worker.c).
  *
  * A user is a real user id when the process attaches; as with other limits of the kernel, CAP_SYS_RESOURCE
