@@ -150,7 +150,7 @@ static bool bury(struct rt_g *gp, void *arg)
 static void end_locked_thread(struct rt_m *mp, struct rt_g *gp)
 {
 	rt_store_rlx(&gp->lockedm, NULL);
-	mp->lockedg = NULL;
+	rt_store_rlx(&mp->lockedg, NULL);
 	mp->locked_depth = 0;
 	mp->end_thread = true;		/* its state (signal mask, namespaces, ...) is the G's: it goes too */
 }

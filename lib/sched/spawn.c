@@ -359,7 +359,7 @@ RT_PUBLIC void gmp_lock_os_thread(void)
 	if (mp->locked_depth == UINT32_MAX)
 		return;
 	mp->locked_depth++;
-	mp->lockedg = gp;
+	rt_store_rlx(&mp->lockedg, gp);
 	rt_store_rlx(&gp->lockedm, mp);
 }
 
@@ -370,7 +370,7 @@ RT_PUBLIC void gmp_unlock_os_thread(void)
 
 	if (!gp || mp->locked_depth == 0 || --mp->locked_depth > 0)
 		return;
-	mp->lockedg = NULL;
+	rt_store_rlx(&mp->lockedg, NULL);
 	rt_store_rlx(&gp->lockedm, NULL);
 }
 

@@ -69,7 +69,8 @@ void rt_world_reset(void)
 void rt_gcstop_taken(struct rt_p *pp)
 {
 	(void)pp;
-	if (--rt_sched.stopwait == 0)
+	rt_own_add(&rt_sched.stopwait, -1);
+	if (rt_sched.stopwait == 0)
 		rt_note_wake(&rt_sched.stopnote);
 }
 
@@ -127,14 +128,14 @@ static void stop_at_once(struct rt_m *mp)
 	struct rt_p *pp;
 
 	rt_p_stop(mp->p, GMP_P_RUNNING);
-	rt_sched.stopwait--;
+	rt_own_add(&rt_sched.stopwait, -1);
 	for (uint32_t i = 0; i < rt_sched.maxprocs; i++) {
 		if (take_syscall_p(rt_sched.allp[i]))
-			rt_sched.stopwait--;
+			rt_own_add(&rt_sched.stopwait, -1);
 	}
 	while ((pp = rt_p_idle_get()) != NULL) {
 		rt_p_stop(pp, GMP_P_IDLE);
-		rt_sched.stopwait--;
+		rt_own_add(&rt_sched.stopwait, -1);
 	}
 }
 
@@ -171,7 +172,7 @@ void rt_world_stop(void)
 	if (unlikely(!rt_m_p(mp)))
 		rt_p_regain(mp, rt_getg());
 	rt_lock(&rt_sched.lock);
-	rt_sched.stopwait = rt_sched.maxprocs;
+	rt_store_rlx(&rt_sched.stopwait, rt_sched.maxprocs);
 	rt_store_rel(&rt_sched.gcwaiting, 1);
 	rt_attention_all(RT_ATT_STOP);
 	rt_inject_at(RT_INJ_WORLD_STOP);

@@ -16,8 +16,10 @@ static int run(void *arg)
 
 	(void)arg;
 	*block = 1;
+	gmp_nopreempt_begin();
 	gmp_wg_go(&wg, reader, block);
 	free(block);
+	gmp_nopreempt_end();
 	gmp_wg_wait(&wg);
 	return 0;
 }
