@@ -130,7 +130,7 @@ void rt_execute(struct rt_m *mp, struct rt_g *gp);	/* g0, with a P; returns when
 bool rt_may_spin(const struct rt_m *mp);	/* find.c */
 struct rt_g *rt_find_runnable(struct rt_m *mp);	/* find.c; g0; NULL: this M is to end */
 
-/* ---- m.c, p.c ----------------------------------------------------------------------------- */
+/* ---- m.c, m_make.c, m_idle.c, p.c --------------------------------------------------------- */
 
 int rt_m_init_main(void);			/* the calling thread becomes m0 */
 void rt_m_end_main(void);			/* and is none any more */
@@ -180,8 +180,8 @@ struct rt_p *rt_handoff_any(void);	/* a P whose M sleeps, now in transit; sched.
 void rt_handoff_wake(void);		/* the same for new work, if no P is idle */
 bool rt_standby_uses(struct rt_m *mp);	/* does it sleep in the module when it is idle? */
 bool rt_standby_sleep(struct rt_m *mp, int64_t ns);	/* as rt_note_sleep_for(), or with nextp */
-bool rt_m_unidle(struct rt_m *mp);	/* m.c; off the idle list, if it is there; sched.lock held */
-int rt_m_start_idle(void);		/* m.c; another M, without a P; 0 or -errno */
+bool rt_m_unidle(struct rt_m *mp);	/* m_idle.c; off the idle list, if it is there; sched.lock held */
+int rt_m_start_idle(void);		/* m_make.c; another M, without a P; 0 or -errno */
 
 /* ---- syscall.c, sysmon.c, world.c ---------------------------------------------------------- */
 
