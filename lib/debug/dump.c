@@ -45,7 +45,7 @@
 #include "gmprt/debug.h"
 
 #define STACK_SIZE	(4ul << 20)	/* libdw recurses */
-#define STALL_NS	15000000000ull
+#define STALL_NS	(RT_GUARD_TIMES * 15000000000ull)
 #define LOCK_NS		3000000000ull	/* a dying thread waits so long for another's dump */
 #define ALL_DONE	UINT64_MAX
 #define TRIES		3

@@ -46,7 +46,7 @@ bool rt_guarded(void (*fn)(void *arg), void *arg, unsigned int seconds)
 
 	if (!sig) {
 		armed = &here;
-		alarm(seconds);
+		alarm(seconds * RT_GUARD_TIMES);
 		fn(arg);
 	}
 	alarm(left);		/* not shortened by what the inner call took: it is a limit against hangs */
