@@ -12,6 +12,8 @@
  */
 #include "chan_util.h"
 
+#include <sched.h>
+
 /* ---- references ------------------------------------------------------------------------------------------ */
 
 GTEST(last_unref_frees_queued_values)
@@ -426,17 +428,23 @@ GTEST(try_on_all_kinds)
 
 /* ---- threads that are no Ms ------------------------------------------------------------------------------ */
 
+#define ITEMS	300	/* each may wait for a CPU: 20 ms on a busy machine */
+
 static void *outside(void *arg)
 {
 	struct ends *e = arg;
 	int v, r;
 
-	for (int i = 1; i <= 2000; i++)
-		while ((r = gmp_chan_try_send(e->a, &i)) != 0)
+	for (int i = 1; i <= ITEMS; i++)
+		while ((r = gmp_chan_try_send(e->a, &i)) != 0) {
 			CHECK_EQ(r, -EAGAIN);
-	for (int i = 1; i <= 2000; i++) {
-		while ((r = gmp_chan_try_recv(e->b, &v)) != 1)
+			sched_yield();		/* on a busy machine the other side waits for a CPU */
+		}
+	for (int i = 1; i <= ITEMS; i++) {
+		while ((r = gmp_chan_try_recv(e->b, &v)) != 1) {
 			CHECK_EQ(r, -EAGAIN);
+			sched_yield();
+		}
 		CHECK_EQ(v, i);
 	}
 	CHECK_EQ(gmp_chan_recv(e->b, &v), -EWOULDBLOCK);
@@ -457,7 +465,7 @@ static void echo(void *arg)
 GTEST(threads_outside_may_send_receive_and_close)
 {
 	for (size_t cap = 0; cap < 5; cap += 2) {
-		struct ends e = { .a = make(sizeof(int), cap), .b = make(sizeof(int), 2000) };
+		struct ends e = { .a = make(sizeof(int), cap), .b = make(sizeof(int), ITEMS) };
 		pthread_t t;
 
 		CHECK(gmp_wg_go(&e.wg, echo, &e) > 0);

@@ -41,6 +41,7 @@ static void set_up(void)
 static int idle_main(void *ms)
 {
 	set_up();
+	settle(2);
 	gmp_sleep((intptr_t)ms * 1000000);
 	return 0;
 }

@@ -171,7 +171,7 @@ static int steady_main(void *arg)
 		gmp_sleep(MS);
 	}
 	printf("# %ld goroutines, %ld met a cold stack\n", n, cold);
-	CHECK(n > 50);
+	CHECK(n > 10);
 	CHECK(cold <= 2);
 	return 0;
 }
