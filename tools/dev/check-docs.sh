@@ -8,16 +8,40 @@ rc=0
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
-find README.md Makefile Kbuild kmod lib tools selftests Documentation LICENSES .ci .clang-format .editorconfig .gitignore \
-	-name __pycache__ -prune -o -print 2>/dev/null | sed 's|^|/|' >"$tmp/files"
+find README.md Makefile Kbuild kmod lib tools selftests Documentation LICENSES \
+	-name __pycache__ -prune -o -print 2>/dev/null >"$tmp/files"
 sed -nE 's/^([a-z][a-z -]*):.*/\1/p' Makefile | tr ' ' '\n' | sort -u >"$tmp/targets"
 
-# there NAME: as the end of a path
-there()
+# Reads "TEXT<tab>NAME", prints those of which no path is NAME or ends with /NAME.
+not_there()
 {
-	local re
-	re=$(printf '%s' "${1%/}" | sed 's/[.+]/\\&/g; s/\*/[^\/]*/g; s/{/(/g; s/}/)/g; s/,/|/g')
-	grep -qE "/$re\$" "$tmp/files"
+	awk -F '\t' '
+	NR == FNR {
+		n = split($0, part, "/")
+		for (tail = part[n]; ; tail = part[n] "/" tail) {
+			known[tail] = 1
+			if (--n < 1)
+				break
+		}
+		next
+	}
+	{
+		name = $2
+		sub(/\/$/, "", name)
+		found = name in known
+		if (name ~ /[*{]/) {
+			gsub(/[.+]/, "[&]", name)
+			gsub(/\*/, "[^/]*", name)
+			gsub(/{/, "(", name)
+			gsub(/}/, ")", name)
+			gsub(/,/, "|", name)
+			for (path in known)
+				if (path ~ "^" name "$")
+					found = 1
+		}
+		if (!found)
+			print $1 " names " $2
+	}' "$tmp/files" -
 }
 
 # names TEXT: what in it looks like a file of this tree
@@ -31,22 +55,15 @@ names()
 }
 
 for text in README.md Documentation/*.rst Documentation/ABI/testing/*; do
-	while read -r name; do
-		case $name in
-		*NAME* | lib/modules/*) continue ;;
-		esac
-		if ! there "$name"; then
-			echo "check-docs: $text names $name, which is not there" >&2
-			rc=1
-		fi
-	done < <(names "$text")
-	for target in $(grep -oE '(^|`)make( [a-z][a-z-]+)+' "$text" | sed -E 's/.*make //' | tr ' ' '\n' | sort -u); do
-		if ! grep -qx -e "$target" "$tmp/targets"; then
-			echo "check-docs: $text names make $target, which is not there" >&2
-			rc=1
-		fi
-	done
-done
+	names "$text" | grep -v -e NAME -e '^lib/modules' | sed "s|^|$text\t|"
+	grep -oE '(^|`)make( [a-z][a-z-]+)+' "$text" | sed -E 's/.*make //' | tr ' ' '\n' | sort -u |
+		grep -vx -F -f "$tmp/targets" | sed "s|^|$text\tmake |"
+done >"$tmp/named"
+not_there <"$tmp/named" >"$tmp/missing"
+if [ -s "$tmp/missing" ]; then
+	sed 's/^/check-docs: /; s/$/, which is not there/' "$tmp/missing" >&2
+	rc=1
+fi
 
 # What a newcomer looks for: every text is in the index.
 for text in Documentation/*.rst Documentation/man/*; do
