@@ -13,6 +13,7 @@
  */
 #include "sched/hot.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/mman.h>
 
@@ -116,6 +117,12 @@ static bool add_chunk(void)
 		add_acct(tab.nchunks);
 	rt_store_rel(&tab.nchunks, tab.nchunks + 1);	/* MO-7: pairs with rt_g_nth() */
 	return true;
+}
+
+/* Why there is none to be had: as many as there may be, or no memory for more. */
+int rt_g_none(void)
+{
+	return rt_load_rlx(&tab.nchunks) == MAX_CHUNKS ? -EAGAIN : -ENOMEM;
 }
 
 static void set_acct(struct rt_g *gp, uint64_t i, bool on)

@@ -10,8 +10,9 @@
 
 /* ---- g.c: life of a G ------------------------------------------------------------------- */
 
-/* A new G, IDLE, with a goid. @pp may be NULL (then from the global list). NULL: no memory. */
+/* A new G, IDLE, with a goid. @pp may be NULL (then from the global list). NULL: see rt_g_none(). */
 struct rt_g *rt_g_new(struct rt_p *pp);
+int rt_g_none(void);					/* after that: -ENOMEM, or -EAGAIN: as many as may be */
 void rt_g_free(struct rt_p *pp, struct rt_g *gp);	/* DEAD, back to the list of @pp */
 bool rt_g_bind_stack(struct rt_p *pp, struct rt_g *gp);	/* false: no memory */
 bool rt_g_cache_stack(struct rt_p *pp, struct rt_g *gp);	/* also the running one's; false: not cacheable */
@@ -27,7 +28,7 @@ void rt_g_release_all(void);				/* end of gmp_run() */
 /* ---- spawn.c, rt0.c, and the hooks of sync/label.c ---------------------------------------- */
 
 int64_t rt_num_g(void);		/* Gs neither dead nor of the runtime itself; any thread */
-int rt_spawn_system(void (*fn)(void *), void *arg);	/* any thread; 0 or -EAGAIN */
+int rt_spawn_system(void (*fn)(void *), void *arg);	/* any thread; 0 or as rt_g_none() */
 int rt_spawn_main(void (*fn)(void *), void *arg, struct rt_p *pp);
 int64_t rt_go_tail(void (*fn)(void *), void *arg, void *tail, void *pc);
 void rt_main_done(struct rt_g *gp);

@@ -103,7 +103,7 @@ static inline int64_t go(void (*fn)(void *), void *arg, uintptr_t tail, void *pc
 		return err;
 	gp = make(pp, fn, arg, pc);
 	if (unlikely(!gp))
-		return leave(pp, -EAGAIN);
+		return leave(pp, rt_g_none());
 	gp->defers = (struct rt_defer *)tail;
 	return leave(pp, launch(pp, gp));
 }
@@ -150,7 +150,7 @@ RT_PUBLIC int64_t gmp_go_attr(const struct gmp_go_attr *a, void (*fn)(void *), v
 		return err;
 	gp = make(pp, fn, arg, __builtin_return_address(0));
 	if (!gp)
-		return leave(pp, -EAGAIN);
+		return leave(pp, rt_g_none());
 	err = a ? apply_attr(pp, gp, a) : 0;
 	if (err) {
 		unmake(pp, gp);
@@ -193,7 +193,7 @@ static int64_t go_parts(const struct rt_go_parts *parts, void (*fn)(void *), uin
 		return err;
 	gp = make(pp, fn, NULL, pc);
 	if (!gp)
-		return leave(pp, -EAGAIN);
+		return leave(pp, rt_g_none());
 	rt_store_rlx(&gp->h.flags, flags);
 	err = put_parts(pp, gp, parts);
 	if (err) {
@@ -226,7 +226,7 @@ int rt_spawn_system(void (*fn)(void *), void *arg)
 	struct rt_gqueue q = { 0 };
 
 	if (!gp)
-		return -EAGAIN;
+		return rt_g_none();
 	gp->h.flags = GMP_GF_SYSTEM;
 	gp->h.wait_since = rt_coarse_now();
 	rt_g_set_status(gp, GMP_G_IDLE, GMP_G_RUNNABLE);

@@ -26,8 +26,12 @@ int scene_go(void *arg)
 	int ran = 0, started = 0;
 
 	(void)arg;
-	for (int i = 0; i < 1500; i++)		/* more than a chunk of Gs */
-		started += fine(gmp_wg_go(&wg, inc, &ran));
+	for (int i = 0; i < 1500; i++) {	/* more than a chunk of Gs, far from as many as there may be */
+		int64_t goid = gmp_wg_go(&wg, inc, &ran);
+
+		MUST(goid > 1 || goid == -ENOMEM);
+		started += goid > 1;
+	}
 	gmp_wg_wait(&wg);
 	MUST(ran == started);
 	return 0;
