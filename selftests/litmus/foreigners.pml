@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * foreigners.pml - threads from outside against the end of a run (lib/sched/rt0.c rt_ext_enter(),
- * expel_foreigners()) as a model. MO-11. Checked: no thread is inside while the end takes the Gs away;
+ * foreigners.pml - threads from outside against the end of a run (lib/sched/rt0.c rt_ext_hold(),
+ * rt_ext_enter(), expel_foreigners()) as a model; `running` stands for either of its two words. MO-11. Checked: no thread is inside while the end takes the Gs away;
  * the end does not wait for one that is not there.
  *
  * Both store, fence, and read what the other stored. The count is changed by a locked instruction, so
