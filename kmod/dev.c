@@ -131,7 +131,7 @@ static int standby(struct gmp_file *f, void __user *arg)
 		return -EINVAL;
 	if (!grp)
 		return -ENOTCONN;
-	ret = gmp_handoff_wait(grp, s.timeout_ns, &s.p);
+	ret = gmp_standby_wait(grp, s.timeout_ns, &s.p);
 	if (!ret && copy_to_user(arg, &s, sizeof(s)))
 		return -EFAULT;
 	return ret;
@@ -141,7 +141,7 @@ static int kick(struct gmp_file *f, unsigned long slot)
 {
 	struct gmp_group *grp = file_group(f);
 
-	return grp ? gmp_handoff_kick(grp, slot) : -ENOTCONN;
+	return grp ? gmp_standby_kick(grp, slot) : -ENOTCONN;
 }
 
 static int preempt(struct gmp_file *f, unsigned long slot)

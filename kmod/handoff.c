@@ -2,12 +2,12 @@
 /*
  * handoff.c - an M that goes to sleep lets its P go, and finds out when it comes back.
  *
- * Owns:       the edges of a P word that the kernel makes; grp->how, grp->standbys, grp->unserved.
+ * Owns:       the edges of a P word that the kernel makes; grp->how.
  * Invariants: w->p_word is not 0 exactly from a sched_out that made the P of @w takeable to the next
  *             sched_in of @w. A task executes user code only with w->p_word == 0.
- * Locks:      grp->standby_lock for the two lists and the flags of who waits. The word itself changes
- *             by compare and exchange, here as in user space.
- * Not here:   who runs next (the runtime decides); the word's meaning (gmp_abi.h).
+ * Locks:      none: the word changes by compare and exchange, here as in user space.
+ * Not here:   who is woken (standby.c); who runs next (the runtime decides); the word's meaning
+ *             (gmp_abi.h).
  *
  *   the M, blocking                      an irq_work, or a timer       a standby M
  *   sched_out                                                          in GMP_IOC_STANDBY
@@ -23,9 +23,6 @@
  * The kernel never takes a P: it says that one may be taken. So it need not know the runtime's
  * queues, a lie in a shared word costs its process alone, and a wake-up too many does no harm.
  *
- * A wake-up is not lost: the standby goes to the list, or finds w in unserved, under standby_lock;
- * the irq_work finds a standby, or enters w into unserved, under the same lock.
- *
  * When a P must not go is decided by where the thread was in user mode. In the runtime's own code
  * (text_lo .. text_hi, or crit set around its calls of other libraries) it may hold one of the
  * runtime's locks, or be half through a change of its run queue. A signal handler of the program may
@@ -39,7 +36,6 @@
  * signal frame does. Setting crit at every entry of the runtime: two stores on each call, for what
  * the instruction pointer tells for nothing.
  */
-#include <linux/freezer.h>
 #include <linux/hrtimer.h>
 #include <linux/module.h>
 #include <linux/sched/signal.h>
@@ -68,9 +64,6 @@ MODULE_PARM_DESC(handoff_delay_us,
 		 "Microseconds an M must sleep before a standby M is woken, up to 1 s (default 10)");
 
 #define MAX_DELAY_NS	NSEC_PER_SEC
-
-/* How many entries of grp->unserved are looked at with interrupts off; there may be thousands. */
-#define POP_MAX		64
 
 /* Somebody may have been in way_out() since the module was loaded. */
 static bool back_used;
@@ -154,11 +147,6 @@ static bool has_work(const struct gmp_group *grp, const struct gmp_p_shared *ps)
 
 /* ---- the M blocks -------------------------------------------------------------------------- */
 
-static void count(u64 *word)
-{
-	WRITE_ONCE(*word, *word + 1);	/* one writer; 64 bits are read whole */
-}
-
 static u64 delay_ns(const struct gmp_group *grp)
 {
 	if (grp->how.delay_ns >= 0)
@@ -211,7 +199,7 @@ void gmp_handoff_out(struct gmp_worker *w, enum gmp_why why)
 	WRITE_ONCE(w->p_nr, nr);
 	if (!word_to_blocked(w, &ps->word))
 		return;
-	count(&w->k->p_blocked);
+	gmp_count(&w->k->p_blocked);
 	trace_gmp_block(w->m_id, nr, READ_ONCE(w->u->goid));
 	if (why != GMP_WHY_DEAD && !has_work(w->grp, ps))
 		return;
@@ -220,59 +208,6 @@ void gmp_handoff_out(struct gmp_worker *w, enum gmp_why why)
 		hrtimer_start(&w->delay, ns_to_ktime(delay), HRTIMER_MODE_REL_PINNED_HARD);
 	else
 		irq_work_queue(&w->wake);
-}
-
-/* ---- a standby M is woken ------------------------------------------------------------------ */
-
-static bool is_blocked(struct gmp_worker *w)
-{
-	/* KA-5: the number and the place of the P were written before the word */
-	u64 word = smp_load_acquire(&w->p_word);
-
-	return word && READ_ONCE(*READ_ONCE(w->p_at)) == word;
-}
-
-static void wake_waiter(struct gmp_worker *s)
-{
-	lockdep_assert_held(&s->grp->standby_lock);
-	list_del_init(&s->standby);
-	wake_up_process(s->task);
-}
-
-static void give_event(struct gmp_worker *s, struct gmp_worker *w)
-{
-	WRITE_ONCE(s->event_p, READ_ONCE(w->p_nr));	/* wait_sleep() looks at it without the lock */
-	count(&w->k->p_woken);
-	trace_gmp_handoff(w->m_id, s->m_id, s->event_p);
-	wake_waiter(s);
-}
-
-static void offer(struct gmp_worker *w)
-{
-	struct gmp_group *grp = w->grp;
-	struct gmp_worker *s;
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&grp->standby_lock, flags);
-	if (is_blocked(w)) {
-		s = list_first_entry_or_null(&grp->standbys, struct gmp_worker, standby);
-		if (s)
-			give_event(s, w);
-		else if (list_empty(&w->unserved))
-			list_add_tail(&w->unserved, &grp->unserved);
-	}
-	raw_spin_unlock_irqrestore(&grp->standby_lock, flags);
-}
-
-static void wake_irq(struct irq_work *work)
-{
-	offer(container_of(work, struct gmp_worker, wake));
-}
-
-static enum hrtimer_restart wake_timer(struct hrtimer *t)
-{
-	offer(container_of(t, struct gmp_worker, delay));
-	return HRTIMER_NORESTART;
 }
 
 /* ---- the M comes back ---------------------------------------------------------------------- */
@@ -407,7 +342,7 @@ static bool word_to_running(struct gmp_worker *w)
 		return true;
 	w->lost = true;
 	WRITE_ONCE(w->u->lost, 1);	/* seen by the thread itself, on this CPU */
-	count(&w->k->p_lost);
+	gmp_count(&w->k->p_lost);
 	return false;
 }
 
@@ -434,138 +369,7 @@ void gmp_handoff_in(struct gmp_worker *w)
 		w->lost = false;	/* the runtime knows */
 }
 
-/* ---- waiting for a P ----------------------------------------------------------------------- */
-
-/* An M that blocked when nobody was there, and that is blocked still. NULL: none of the first few. */
-static struct gmp_worker *pop_unserved(struct gmp_group *grp)
-{
-	struct gmp_worker *w, *next;
-	unsigned int left = POP_MAX;
-
-	lockdep_assert_held(&grp->standby_lock);
-	list_for_each_entry_safe(w, next, &grp->unserved, unserved) {
-		list_del_init(&w->unserved);
-		if (is_blocked(w))
-			return w;
-		if (!--left)
-			break;
-	}
-	return NULL;
-}
-
-/* False: there are more to look at. */
-static bool try_begin(struct gmp_worker *s)
-{
-	struct gmp_group *grp = s->grp;
-	struct gmp_worker *w;
-	bool begun = true;
-
-	raw_spin_lock_irq(&grp->standby_lock);
-	s->waits = true;
-	w = s->kicked ? NULL : pop_unserved(grp);
-	if (w)
-		give_event(s, w);
-	else if (!s->kicked && list_empty(&grp->unserved))
-		list_add(&s->standby, &grp->standbys);
-	else
-		begun = s->kicked;
-	raw_spin_unlock_irq(&grp->standby_lock);
-	return begun;
-}
-
-static void wait_begin(struct gmp_worker *s)
-{
-	while (!try_begin(s))
-		cond_resched();
-}
-
-/* What happened first counts; a kick stays for the next time when there was an event, too. */
-static int wait_end(struct gmp_worker *s, int err, u32 *p)
-{
-	struct gmp_group *grp = s->grp;
-
-	raw_spin_lock_irq(&grp->standby_lock);
-	list_del_init(&s->standby);
-	s->waits = false;
-	if (s->event_p >= 0) {
-		*p = s->event_p;
-		s->event_p = -1;
-		err = 0;
-	} else if (s->kicked) {
-		s->kicked = false;
-		err = 1;
-	}
-	raw_spin_unlock_irq(&grp->standby_lock);
-	return err;
-}
-
-static int wait_sleep(struct gmp_worker *s, s64 timeout_ns)
-{
-	ktime_t end = ktime_add_safe(ktime_get(), ns_to_ktime(max_t(s64, timeout_ns, 0)));
-	int err = 0;
-
-	for (;;) {
-		set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
-		if (READ_ONCE(s->event_p) >= 0 || READ_ONCE(s->kicked))
-			break;
-		if (signal_pending(current)) {
-			err = -EINTR;
-			break;
-		}
-		if (!schedule_hrtimeout(timeout_ns < 0 ? NULL : &end, HRTIMER_MODE_ABS)) {
-			err = -ETIMEDOUT;
-			break;
-		}
-	}
-	__set_current_state(TASK_RUNNING);
-	return err;
-}
-
-/**
- * gmp_handoff_wait() - GMP_IOC_STANDBY
- * @grp: group of the calling process
- * @timeout_ns: how long at most; negative: without limit
- * @p: filled in with 0
- *
- * Context: process; sleeps, can be interrupted and frozen.
- * Return: 0 with a P to look at; 1 kicked; -ENOENT, -EINTR, -ETIMEDOUT.
- */
-int gmp_handoff_wait(struct gmp_group *grp, s64 timeout_ns, u32 *p)
-{
-	struct gmp_worker *s = gmp_worker_current();
-
-	if (!s || s->grp != grp)
-		return -ENOENT;
-	wait_begin(s);
-	return wait_end(s, wait_sleep(s, timeout_ns), p);
-}
-
-/**
- * gmp_handoff_kick() - GMP_IOC_KICK
- * @grp: group of the calling process
- * @slot: whose M is to return from GMP_IOC_STANDBY
- *
- * Context: process, may sleep.
- * Return: 0, or -ENOENT if nobody has the slot.
- */
-int gmp_handoff_kick(struct gmp_group *grp, unsigned long slot)
-{
-	unsigned long at = slot;
-	struct gmp_worker *s = gmp_worker_find(grp, &at);
-	int err = s && at == slot ? 0 : -ENOENT;
-
-	if (!s)
-		return err;
-	if (!err) {
-		raw_spin_lock_irq(&grp->standby_lock);
-		WRITE_ONCE(s->kicked, true);	/* likewise */
-		if (s->waits)
-			wake_waiter(s);
-		raw_spin_unlock_irq(&grp->standby_lock);
-	}
-	gmp_worker_put(s);
-	return err;
-}
+/* ---- a preemption without a signal that interrupts ------------------------------------------ */
 
 /**
  * gmp_handoff_preempt() - GMP_IOC_PREEMPT
@@ -628,31 +432,8 @@ int gmp_handoff_set(struct gmp_group *grp, const struct gmp_handoff *how)
 void gmp_handoff_open(struct gmp_worker *w)
 {
 	w->base_mask = current->blocked;
-	w->event_p = -1;
-	w->wake = IRQ_WORK_INIT_HARD(wake_irq);
-	gmp_hrtimer_setup(&w->delay, wake_timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_PINNED_HARD);
 	init_task_work(&w->back, back_work);
 	init_task_work(&w->preempt, preempt_work);
-	INIT_LIST_HEAD(&w->standby);
-	INIT_LIST_HEAD(&w->unserved);
-}
-
-/**
- * gmp_handoff_close() - the worker is not BOUND any more: nobody finds it here from now on
- * @w: worker
- *
- * Context: process, may sleep.
- */
-void gmp_handoff_close(struct gmp_worker *w)
-{
-	unsigned long flags;
-
-	irq_work_sync(&w->wake);
-	hrtimer_cancel(&w->delay);
-	raw_spin_lock_irqsave(&w->grp->standby_lock, flags);
-	list_del_init(&w->standby);
-	list_del_init(&w->unserved);
-	raw_spin_unlock_irqrestore(&w->grp->standby_lock, flags);
 }
 
 /**

@@ -26,7 +26,7 @@
  *   key_lock (mutex)              static key of preempt notifiers           hooks.c
  *   grp->lock (mutex)             slots of a group, sums of Ms that went    worker.c, proc_status.c
  *   gmp_tasks_lock (raw spin)     hash of workers by task                   worker.c
- *   grp->standby_lock (raw spin)  who waits for whose P; task wake-ups      handoff.c
+ *   grp->standby_lock (raw spin)  who waits for whose P; task wake-ups      standby.c
  *
  * Nothing of this is taken by the scheduler's callbacks: sched_out runs under the run queue lock
  * and takes no lock at all (standby_lock is held while tasks are woken: it comes before that one).
@@ -483,14 +483,24 @@ void gmp_worker_exit(void);
 /* ---- handoff.c ---------------------------------------------------------------------------- */
 
 void gmp_handoff_open(struct gmp_worker *w);
-void gmp_handoff_close(struct gmp_worker *w);
 void gmp_handoff_out(struct gmp_worker *w, enum gmp_why why);
 void gmp_handoff_in(struct gmp_worker *w);
 int gmp_handoff_set(struct gmp_group *grp, const struct gmp_handoff *how);
-int gmp_handoff_wait(struct gmp_group *grp, s64 timeout_ns, u32 *p);
-int gmp_handoff_kick(struct gmp_group *grp, unsigned long slot);
 int gmp_handoff_preempt(struct gmp_group *grp, unsigned long slot);
 void gmp_handoff_exit(void);
+
+/* A counter in gmp_m_kern that has one writer at a time; 64 bits are read whole. */
+static inline void gmp_count(u64 *word)
+{
+	WRITE_ONCE(*word, *word + 1);
+}
+
+/* ---- standby.c ---------------------------------------------------------------------------- */
+
+void gmp_standby_open(struct gmp_worker *w);
+void gmp_standby_close(struct gmp_worker *w);
+int gmp_standby_wait(struct gmp_group *grp, s64 timeout_ns, u32 *p);
+int gmp_standby_kick(struct gmp_group *grp, unsigned long slot);
 
 /* ---- hooks.c ------------------------------------------------------------------------------ */
 

@@ -221,7 +221,7 @@ static void worker_reap(struct gmp_worker *w)
 	struct gmp_group *grp = w->grp;
 
 	irq_work_sync(&w->died);
-	gmp_handoff_close(w);
+	gmp_standby_close(w);
 	mutex_lock(&grp->lock);
 	gmp_account_close(w);
 	set_state(w, GMP_W_GONE);
@@ -324,6 +324,7 @@ static struct gmp_worker *worker_create(struct gmp_group *grp, const struct gmp_
 	w->died = IRQ_WORK_INIT_HARD(died_irq);
 	INIT_WORK(&w->reap, reap_work);
 	gmp_handoff_open(w);
+	gmp_standby_open(w);
 	return w;
 }
 
