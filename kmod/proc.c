@@ -182,6 +182,7 @@ static struct proc_dir_entry *make_dir(struct gmp_group *grp)
 	struct proc_dir_entry *dir;
 	char name[24];
 
+	lockdep_assert_held(&gmp_names_lock);
 	snprintf(name, sizeof(name), "%lu", grp->nr);
 	dir = proc_mkdir_data(name, 0555, root, grp);
 	if (!dir)

@@ -76,6 +76,7 @@ static void sched_out(struct preempt_notifier *pn, struct task_struct *next)
 	struct gmp_worker *w = container_of(pn, struct gmp_worker, notifier);
 	enum gmp_why why = why_out(current);
 
+	lockdep_assert_irqs_disabled();
 	if (likely(!gmp_group_is_dead(w->grp))) {
 		gmp_account_out(w, why);
 		if (READ_ONCE(w->grp->handoff))
@@ -92,6 +93,7 @@ static void sched_in(struct preempt_notifier *pn, int cpu)
 {
 	struct gmp_worker *w = container_of(pn, struct gmp_worker, notifier);
 
+	lockdep_assert_preemption_disabled();
 	if (unlikely(gmp_group_is_dead(w->grp)))
 		return;
 	gmp_account_in(w, cpu);
@@ -135,6 +137,7 @@ struct gmp_worker *gmp_worker_of_task(const struct task_struct *task)
 {
 	struct gmp_worker *w;
 
+	RCU_LOCKDEP_WARN(!rcu_read_lock_held(), "gmp: a worker is looked for outside of RCU");
 	hash_for_each_possible_rcu(tasks, w, hash, (unsigned long)task)
 		if (w->task == task)
 			return w;

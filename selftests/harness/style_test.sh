@@ -69,5 +69,8 @@ found docs Documentation/glossary.rst 'a file that is not there' append '``lib/s
 found docs Documentation/hacking.rst 'a file below that is not there' append '``os/none.h``'
 found docs README.md 'a target that is not there' append '`make nothing`'
 found docs Documentation/index.rst 'a text that it lacks' sed -i '/glossary/d'
+found klocks kmod/dev.c 'a lock without a place in the order' append 'static DEFINE_MUTEX(new_lock);'
+found klocks Documentation/locking.rst 'a lock that is not there' sed -i 's/   key_lock /   old_lock /'
+found klocks kmod/internal.h 'another order' sed -i '/^ \*   key_lock (mutex)/d; /^ \*   grp->lock (mutex)/a \ *   key_lock (mutex) x'
 found badinput lib/include/gmprt/time.h 'a call that no test gives bad input' append 'int gmp_never(void);'
 done_testing
