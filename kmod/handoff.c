@@ -200,7 +200,7 @@ void gmp_handoff_out(struct gmp_worker *w, enum gmp_why why)
 	if (!word_to_blocked(w, &ps->word))
 		return;
 	gmp_count(&w->k->p_blocked);
-	trace_gmp_block(w->m_id, nr, READ_ONCE(w->u->goid));
+	trace_gmp_block(w->grp->nr, w->m_id, nr, READ_ONCE(w->u->goid));
 	if (why != GMP_WHY_DEAD && !has_work(w->grp, ps))
 		return;
 	delay = delay_ns(w->grp);
@@ -359,7 +359,8 @@ void gmp_handoff_in(struct gmp_worker *w)
 	if (w->p_word) {
 		hrtimer_try_to_cancel(&w->delay);	/* one that runs finds the word changed */
 		kept = word_to_running(w);
-		trace_gmp_return(w->m_id, w->p_nr, !kept);	/* w->lost may be of an earlier one */
+		/* w->lost may be of an earlier one */
+		trace_gmp_return(w->grp->nr, w->m_id, w->p_nr, !kept);
 	}
 	if (likely(!w->lost))
 		return;
@@ -388,7 +389,7 @@ int gmp_handoff_preempt(struct gmp_group *grp, unsigned long slot)
 	if (!w)
 		return err;
 	if (!err) {
-		trace_gmp_preempt(w->m_id, READ_ONCE(w->u->goid));
+		trace_gmp_preempt(w->grp->nr, w->m_id, READ_ONCE(w->u->goid));
 		queue_preempt(w);
 	}
 	gmp_worker_put(w);

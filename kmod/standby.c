@@ -45,7 +45,7 @@ static void give_event(struct gmp_worker *s, struct gmp_worker *w)
 	lockdep_assert_held(&s->grp->standby_lock);
 	WRITE_ONCE(s->event_p, READ_ONCE(w->p_nr));	/* wait_sleep() looks at it without the lock */
 	gmp_count(&w->k->p_woken);
-	trace_gmp_handoff(w->m_id, s->m_id, s->event_p);
+	trace_gmp_handoff(w->grp->nr, w->m_id, s->m_id, s->event_p);
 	wake_waiter(s);
 }
 

@@ -22,6 +22,7 @@
 #include <linux/timekeeping.h>
 
 #include "internal.h"
+#include "trace.h"
 
 /* How long M_REGISTER waits for the last switch of a thread that is exiting in its slot. */
 #define SLOT_WAIT	HZ
@@ -57,6 +58,18 @@ static void set_state(struct gmp_worker *w, enum gmp_worker_state to)
 	WRITE_ONCE(w->state, to);
 }
 
+/* By the task itself, in whatever context it stops being an M. */
+static void trace_detach(const struct gmp_worker *w, enum gmp_detach why)
+{
+	s64 lived_ns;
+
+	if (!trace_gmp_m_detach_enabled())
+		return;
+	lived_ns = ktime_get_mono_fast_ns() - w->attached_ns;	/* may be off by some ns */
+	trace_gmp_m_detach(task_tgid_nr(current), task_pid_nr(current), w->m_id, w->slot, why,
+			   max_t(s64, lived_ns, 0));
+}
+
 /* ---- the scheduler's callbacks ------------------------------------------------------------- */
 
 /* A task that waits for a spinlock of a PREEMPT_RT kernel is off the run queue: blocked, too. */
@@ -84,6 +97,7 @@ static void sched_out(struct preempt_notifier *pn, struct task_struct *next)
 	}
 	if (unlikely(why == GMP_WHY_DEAD)) {
 		/* Runs on this CPU once interrupts are on: the switch is done by then. */
+		trace_detach(w, GMP_DETACH_EXIT);
 		set_state(w, GMP_W_DEAD);
 		irq_work_queue(&w->died);
 	}
@@ -257,9 +271,10 @@ static void died_irq(struct irq_work *work)
 }
 
 /* Take the calling task's notifier out. After that nothing but its reaper touches @w. */
-static void worker_unbind(struct gmp_worker *w)
+static void worker_unbind(struct gmp_worker *w, enum gmp_detach why)
 {
 	WARN_ON_ONCE(w->task != current);
+	trace_detach(w, why);
 	hash_del_worker(w);
 	preempt_disable();
 	preempt_notifier_unregister(&w->notifier);
@@ -278,7 +293,7 @@ void gmp_worker_execed(void)
 
 	if (!w)
 		return;
-	worker_unbind(w);
+	worker_unbind(w, GMP_DETACH_EXEC);
 	queue_work(reap_wq, &w->reap);
 }
 
@@ -295,7 +310,7 @@ int gmp_worker_unregister(struct gmp_group *grp)
 
 	if (!w || w->grp != grp)
 		return -ENOENT;
-	worker_unbind(w);
+	worker_unbind(w, GMP_DETACH_UNREGISTER);
 	worker_reap(w);
 	module_put(THIS_MODULE);
 	return 0;
@@ -396,6 +411,7 @@ static void worker_bind(struct gmp_worker *w)
 	set_state(w, GMP_W_BOUND);
 	preempt_notifier_register(&w->notifier);
 	preempt_enable();
+	trace_gmp_m_attach(task_tgid_nr(current), task_pid_nr(current), w->m_id, w->slot);
 }
 
 /* What the thread has from a group that is dead by now makes room. */

@@ -105,6 +105,13 @@ enum gmp_why {
 	GMP_WHY_DEAD		= 3,	/* its last switch */
 };
 
+/* Why a task is an M no more: field `why` of the tracepoint gmp:gmp_m_detach. */
+enum gmp_detach {
+	GMP_DETACH_UNREGISTER	= 0,	/* it asked for it, or was registered anew in another group */
+	GMP_DETACH_EXEC		= 1,	/* it runs another program */
+	GMP_DETACH_EXIT		= 2,	/* it made its last switch */
+};
+
 /*
  * What a task waited for when it blocked, as /proc/gmp names it: the class of the system call it is in,
  * or what else made it sleep. X(enumerator, text); new ones come at the end.
