@@ -430,6 +430,28 @@ TEST_F(handoff, lost_is_of_this_return)
 	pthread_join(thread, NULL);
 }
 
+/* The parameter counts for who asked for it (-1), from its next sleep on. */
+TEST_F(handoff, delay_is_the_parameters)
+{
+	struct taker t = { .d = &self->d };
+	pthread_t thread;
+
+	self->how.delay_ns = -1;
+	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
+	ASSERT_EQ(0, write_param("handoff_delay_us", "1000000"));
+	pthread_create(&thread, NULL, take, &t);
+	ASSERT_TRUE(WAIT_FOR(t.ready));
+	sleep_ms(100);
+	EXPECT_EQ(0, self->d.k[0].p_woken);
+	EXPECT_LT(0, self->d.k[0].p_blocked);
+	ASSERT_EQ(0, write_param("handoff_delay_us", "0"));
+	EXPECT_TRUE(WAIT_FOR(self->d.k[0].p_woken));
+	ASSERT_EQ(0, write_param("handoff_delay_us", "10"));
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, t.ret);
+	EXPECT_EQ(1, t.p);
+}
+
 /* ---- preemption ---------------------------------------------------------------------------- */
 
 static void *ask(void *arg)
