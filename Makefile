@@ -35,6 +35,7 @@ help:
 	@echo '  make check-vm    the tests with the module, in QEMU guests'
 	@echo '  make check-fuzz  the fuzzer of gmp.ko in each guest; T=300 seconds, SEED= repeats a run'
 	@echo '  make check-soak  10,000 attaches, 1,000 loads, 100 storms of kill -9: what stays behind?'
+	@echo '                   and /proc/gmp/<tgid>/goroutines with a million of them'
 	@echo '  make debugkernel kernels that find bugs, built outside the tree: $(DEBUGKERNELS)'
 	@echo '  make check-debugkernel  all tests with the module, the fuzzer and the soak test on these'
 	@echo '  make sparse      the module through sparse and W=1, for each kernel'
@@ -94,6 +95,7 @@ check-fuzz: tests kmods
 
 check-soak: tests kmods
 	@selftests/alone.sh -t 3600 -e GMP_SOAK=10 soak_test $(CHECK_KVERS)
+	@selftests/alone.sh -t 1800 -m 3072 -e GMP_CROWD=1000000 -e GMPTEST_TIMEOUT=1500 kern/crowd_test $(CHECK_KVERS)
 
 debugkernel:
 	@tools/dev/debugkernel.sh $(DEBUGKERNELS)
