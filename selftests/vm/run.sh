@@ -252,6 +252,16 @@ make_run_dir()
 	mv "$run/lock.new" "$run/lock"
 }
 
+# The rate of the cycle counter, which in emulation is the host's: tsckhz.c says why a guest is told.
+tsc_khz()
+{
+	local prog=$out/vm/tsckhz
+	if ! newer "$prog" "$vm/tsckhz.c"; then
+		gcc -O2 -o "$prog.$$" "$vm/tsckhz.c" && mv "$prog.$$" "$prog" || return
+	fi
+	"$prog"
+}
+
 # What guest-init.sh and guest-run.sh find in /run/gmpvm.
 prepare_run()
 {
@@ -285,7 +295,7 @@ share()
 qemu_command()
 {
 	# no_timer_check: a busy host delivers no ten ticks in the time the kernel grants the emulated timer
-	local append="console=ttyS0 panic=-1 no_timer_check tsc=reliable"
+	local append="console=ttyS0 panic=-1 no_timer_check tsc=reliable" khz
 	append+=" rcupdate.rcu_cpu_stall_timeout=60 watchdog_thresh=30"
 	local log=${results//,/,,}/console.log
 	case $top/:$out/ in
@@ -297,7 +307,11 @@ qemu_command()
 	kvm) qemu+=(-accel kvm -cpu host) ;;
 	*) qemu+=(-accel "$accel" -cpu 'max,-la57') ;;
 	esac
-	[ -z "$counting" ] || qemu+=(-icount shift=0)
+	if [ -n "$counting" ]; then
+		qemu+=(-icount shift=0)
+	elif [ "$accel" != kvm ] && khz=$(tsc_khz); then
+		append+=" tsc_early_khz=$khz"
+	fi
 	share hostroot / ,readonly=on
 	share run "$run/guest" ''
 	share results "$results" ''
