@@ -97,6 +97,8 @@ part()
 start "$target"
 on -p "$pid" -- 'info goroutines' >"$tmp/list"
 check "info goroutines" list_is_complete "$tmp/list"
+on -p "$pid" -- 'python print("<%s>" % text(int(gdb.parse_and_eval("(long)&rude"))))' >"$tmp/out"
+check "a name steers no terminal" says "$tmp/out" '^<a\?\[31m\?ä>$'
 goid=$(number ' receiver ' "$tmp/list")
 runner=$(number ' runner ' "$tmp/list")
 on -p "$pid" -- 'echo == 1\n' "goroutine $goid bt" 'echo == 2\n' "goroutine $runner bt" \

@@ -70,11 +70,12 @@ def u32(addr):
 
 
 def text(addr, limit=240):
-    """A NUL-ended text; the G may have let go of it meanwhile."""
+    """A NUL-ended text; the G may have let go of it meanwhile, and a process may write what it likes."""
     try:
-        return read(addr, limit).split(b"\0")[0].decode("utf-8", "replace") if addr else ""
+        raw = read(addr, limit).split(b"\0")[0].decode("utf-8", "replace") if addr else ""
     except gdb.GdbError:
         return ""
+    return "".join(c if c.isprintable() else "?" for c in raw)  # ends no line, steers no terminal
 
 
 # ---- the layout ---------------------------------------------------------------------------------
