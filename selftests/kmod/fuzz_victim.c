@@ -353,7 +353,7 @@ static const struct {
 } ops[] = {
 	{ OP_open, op_open, 8 },		{ OP_close, op_close, 2 },
 	{ OP_attach, op_attach, 12 },		{ OP_map, op_map, 12 },
-	{ OP_unmap, op_unmap, 1 },		{ OP_enroll, op_enroll, 24 },
+	{ OP_unmap, op_unmap, 3 },		{ OP_enroll, op_enroll, 24 },
 	{ OP_leave, op_leave, 12 },		{ OP_known_ioctl, op_known_ioctl, 10 },
 	{ OP_wild_ioctl, op_wild_ioctl, 5 },	{ OP_scribble, op_scribble, 8 },
 	{ OP_p_word, op_p_word, 16 },		{ OP_carry, op_carry, 16 },
@@ -361,8 +361,8 @@ static const struct {
 	{ OP_block, op_block, 24 },		{ OP_family, op_family, 1 },
 	{ OP_exec, op_exec, 1 },		{ OP_thread_end, op_thread_end, 2 },
 	{ OP_move, op_move, 4 },		{ OP_fault, op_fault, 3 },
-	{ OP_handoff, op_handoff, 6 },		{ OP_let_go, op_let_go, 30 },
-	{ OP_standby, op_standby, 16 },		{ OP_poke, op_poke, 16 },
+	{ OP_handoff, op_handoff, 4 },		{ OP_let_go, op_let_go, 16 },
+	{ OP_standby, op_standby, 8 },		{ OP_poke, op_poke, 8 },
 };
 
 static void step(struct rnd *r)
