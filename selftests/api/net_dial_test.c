@@ -103,3 +103,28 @@ GTEST(dial_races_with_cancel)
 	fds_come_to(fds);
 	CHECK_EQ(gmp_close(l), 0);
 }
+
+/* ":port" is this machine: IPv6 first, where nobody listens, then IPv4. */
+GTEST(this_machine_by_either_family)
+{
+	struct gmp_fd *l = listen_on("127.0.0.1:0"), *a, *b;
+	char text[80];
+
+	local_text(l, text);
+	CHECK_EQ(gmp_dial(NULL, "tcp", strrchr(text, ':'), &a), 0);
+	CHECK_EQ(gmp_accept(l, &b), 0);
+	close_pair((struct pair){ a, b });
+	CHECK_EQ(gmp_close(l), 0);
+}
+
+/* Refused by the kernel at once: a broadcast address is none for TCP. Nothing stays open. */
+GTEST(what_cannot_be_reached_at_all)
+{
+	int before = count_fds();
+	struct gmp_fd *fd = NULL;
+	int err = gmp_dial(NULL, "tcp", "255.255.255.255:9", &fd);
+
+	CHECK(err == -EACCES || err == -ENETUNREACH);
+	CHECK(fd == NULL);
+	fds_come_to(before);
+}
