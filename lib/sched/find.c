@@ -206,7 +206,7 @@ static void begin_spin(struct rt_m *mp)
 /* Found work while spinning: somebody else must look for the next. */
 static void end_spin(struct rt_m *mp)
 {
-	mp->spinning = false;
+	rt_store_rlx(&mp->spinning, false);
 	rt_sub_ar(&rt_sched.nmspinning, 1);
 	if (rt_load_acq(&rt_sched.npidle))
 		rt_wakep();
@@ -263,7 +263,7 @@ static bool stop_spinning(struct rt_m *mp)
 	if (!mp->spinning)
 		return false;
 	rt_inject_at(RT_INJ_P_IDLE);
-	mp->spinning = false;
+	rt_store_rlx(&mp->spinning, false);
 	rt_sub_ar(&rt_sched.nmspinning, 1);	/* MO-6: T1 */
 	rt_inject_at(RT_INJ_SPUN);
 	rt_smp_mb();				/* MO-6: T2 */
@@ -278,7 +278,7 @@ static void stop_spinning_quietly(struct rt_m *mp)
 {
 	if (!mp->spinning)
 		return;
-	mp->spinning = false;
+	rt_store_rlx(&mp->spinning, false);
 	rt_sub_ar(&rt_sched.nmspinning, 1);
 	if (rt_load_acq(&rt_sched.npidle))
 		rt_wakep();

@@ -79,7 +79,7 @@ void rt_gcstop_m(struct rt_m *mp)
 	struct rt_p *pp = mp->p;
 
 	if (mp->spinning) {
-		mp->spinning = false;
+		rt_store_rlx(&mp->spinning, false);
 		rt_sub_ar(&rt_sched.nmspinning, 1);
 	}
 	rt_inject_at(RT_INJ_GCSTOP);

@@ -265,8 +265,8 @@ GTEST(what_cannot_be_done_with_a_socket)
 	CHECK_EQ(gmp_write(l, &c, 1), -EPIPE);
 	CHECK_EQ(gmp_shutdown(l, 17), -EINVAL);
 	CHECK_EQ(gmp_write(p.b, &c, 1), 1);
-	CHECK_EQ(gmp_read(p.a, NULL, 1), -EFAULT);
-	CHECK_EQ(gmp_write(p.a, NULL, 1), -EFAULT);
+	GMPTEST_UNCHECKED(CHECK_EQ(gmp_read(p.a, NULL, 1), -EFAULT));
+	GMPTEST_UNCHECKED(CHECK_EQ(gmp_write(p.a, NULL, 1), -EFAULT));
 	close_pair(p);
 	CHECK_EQ(gmp_close(l), 0);
 }
@@ -504,7 +504,7 @@ GTEST(reset_by_peer)
 {
 	struct pair p = tcp_pair();
 	struct linger now = { 1, 0 };
-	char c;
+	char c = 0;
 
 	CHECK(setsockopt(gmp_fd_num(p.b), SOL_SOCKET, SO_LINGER, &now, sizeof(now)) == 0);
 	CHECK_EQ(gmp_close(p.b), 0);
