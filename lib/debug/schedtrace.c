@@ -99,9 +99,19 @@ static void detail_m(struct rt_out *o, const struct rt_m *mp)
 	rt_out(o, "\n");
 }
 
+/* @mp if it is there: a G that a run leaves may name one that has ended. What is on allm stays, by RCU. */
+static const struct rt_m *listed(const struct rt_m *mp)
+{
+	const struct rt_m *m = mp ? rt_load_acq(&rt_sched.allm) : NULL;
+
+	while (m && m != mp)
+		m = rt_load_acq(&m->alllink);
+	return m;
+}
+
 static void detail_g(struct rt_out *o, const struct rt_g *gp)
 {
-	const struct rt_m *mp = rt_load_rlx(&gp->m), *locked = rt_load_rlx(&gp->lockedm);
+	const struct rt_m *mp = listed(rt_load_rlx(&gp->m)), *locked = listed(rt_load_rlx(&gp->lockedm));
 	uint32_t status = rt_load_rlx(&gp->h.status);
 
 	rt_out(o, "  G%llu: status=%u(%s)", (unsigned long long)gp->h.goid, status,
