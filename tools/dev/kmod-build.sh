@@ -55,7 +55,8 @@ find_resolve_btfids()
 
 has_section()
 {
-	readelf -SW "$1" | grep -q " \.$2 "
+	# not -q: that ends at the first match, and readelf may die of a closed pipe, which pipefail takes for "no"
+	readelf -SW "$1" | grep " \.$2 " >/dev/null
 }
 
 # 6.1's headers have no vmlinux, so kbuild leaves the module without BTF; then do what it would have done.
