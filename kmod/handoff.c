@@ -49,7 +49,6 @@
 #include "internal.h"
 #include "trace.h"
 
-/* Off until a hang that was seen once is understood: Documentation/design.rst, "The block notification". */
 static bool handoff;
 module_param(handoff, bool, 0644);
 MODULE_PARM_DESC(handoff, "An M that blocks lets its P go (default N); for processes that start later");
@@ -340,7 +339,6 @@ static bool word_to_running(struct gmp_worker *w)
 	/* KA-4: acquires what others did to the P, if anybody had it meanwhile */
 	if (likely(cmpxchg(w->p_at, word, running) == word))
 		return true;
-	w->lost = true;
 	WRITE_ONCE(w->u->lost, 1);	/* seen by the thread itself, on this CPU */
 	gmp_count(&w->k->p_lost);
 	return false;
@@ -359,15 +357,11 @@ void gmp_handoff_in(struct gmp_worker *w)
 	if (w->p_word) {
 		hrtimer_try_to_cancel(&w->delay);	/* one that runs finds the word changed */
 		kept = word_to_running(w);
-		/* w->lost may be of an earlier one */
 		trace_gmp_return(w->grp->nr, w->m_id, w->p_nr, !kept);
 	}
-	if (likely(!w->lost))
-		return;
-	if (READ_ONCE(w->u->lost))
+	/* Set here or earlier, or by the runtime: it lets an M go on without a P, for a while. */
+	if (unlikely(READ_ONCE(w->u->lost)))
 		queue_back(w);
-	else
-		w->lost = false;	/* the runtime knows */
 }
 
 /* ---- a preemption without a signal that interrupts ------------------------------------------ */

@@ -404,7 +404,6 @@ enum gmp_worker_state {
  *          Read by @wake and @delay
  * @p_at: task, in sched_out; where that word lies. Read likewise
  * @p_nr: task, in sched_out; number of that P. Read likewise
- * @lost: task, in sched_in; its P was taken, and it may not know yet
  * @back_queued: task; @back is in its list, with a reference on worker and module
  * @preempt_queued: atomic; the same of @preempt, or about to be
  * @base_mask: constant; its signal mask when it was registered
@@ -446,7 +445,6 @@ struct gmp_worker {
 	u64			p_word;
 	u64			*p_at;
 	u32			p_nr;
-	bool			lost;
 	bool			back_queued;
 	atomic_t		preempt_queued;
 	sigset_t		base_mask;

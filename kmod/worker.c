@@ -111,7 +111,7 @@ static void sched_in(struct preempt_notifier *pn, int cpu)
 	if (unlikely(gmp_group_is_dead(w->grp)))
 		return;
 	gmp_account_in(w, cpu);
-	if (w->p_word || unlikely(w->lost))
+	if (w->p_word || unlikely(READ_ONCE(w->u->lost)))
 		gmp_handoff_in(w);
 }
 

@@ -354,7 +354,8 @@ struct gmp_sched_word {
 	X(gfree_hits,		"reused_gs")	/* spawned without a lock */ \
 	X(stack_hits,		"reused_stacks")			\
 	X(parks,		"parks")				\
-	X(readies,		"readies")	/* wake-ups from a thread with a P */
+	X(readies,		"readies")	/* wake-ups from a thread with a P */ \
+	X(rescues,		"rescues")	/* goroutines that went on without a P: sysmon.c */
 
 #define GMP_NOW_ENUM_(e, text)		e,
 enum gmp_sched_now { GMP_SCHED_NOWS(GMP_NOW_ENUM_) GMP_NOW_COUNT };

@@ -27,6 +27,7 @@ static void add_p(struct gmp_stats *st, struct rt_p *pp)
 	st->preemptions += rt_load_rlx(&c->preempts);
 	st->parks += rt_load_rlx(&c->parks);
 	st->readies += rt_load_rlx(&c->readies);
+	st->rescues += rt_load_rlx(&c->rescues);
 	st->reused_gs += rt_load_rlx(&c->gfree_hits);
 	st->reused_stacks += rt_load_rlx(&c->stack_hits);
 }

@@ -432,6 +432,13 @@ static struct rt_g *take_picked(struct rt_m *mp)
 	return found(mp, gp);
 }
 
+/* Woken without a P, to go on all the same: rt_m_rescue(). */
+static struct rt_g *take_unowned(struct rt_m *mp)
+{
+	mp->unowned = false;
+	return rt_gqueue_pop(&mp->tied);
+}
+
 struct rt_g *rt_find_runnable(struct rt_m *mp)
 {
 	struct rt_g *gp;
@@ -443,6 +450,8 @@ struct rt_g *rt_find_runnable(struct rt_m *mp)
 		if (!mp->p) {
 			if (!rt_m_stop(mp))
 				return NULL;
+			if (unlikely(mp->unowned))
+				return take_unowned(mp);
 			continue;
 		}
 		if (mp->picked)

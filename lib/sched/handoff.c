@@ -55,9 +55,10 @@ static bool regain_locked(struct rt_g *gp, void *arg)
 
 /*
  * Only this thread can go on with it: compiled code may hold the address of a thread-local. A locked
- * goroutine waits in the global queue, from where it comes back here; any other with the tied ones.
+ * goroutine waits in the global queue, from where it comes back here; any other with the tied ones. That one
+ * may come back without a P: rt_m_rescue().
  */
-void rt_p_regain(struct rt_m *mp, struct rt_g *gp)
+void rt_p_wait(struct rt_m *mp, struct rt_g *gp)
 {
 	gp->h.wait_reason = GMP_WAIT_PREEMPTED;
 	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_RUNNABLE);
@@ -69,6 +70,33 @@ void rt_p_regain(struct rt_m *mp, struct rt_g *gp)
 		rt_gqueue_push(&mp->tied, gp);	/* only this M takes it, and that after the switch */
 	}
 	rt_switch_g0(mp, gp);
+}
+
+/* What goes on in the runtime needs a P. */
+void rt_p_regain(struct rt_m *mp, struct rt_g *gp)
+{
+	do {
+		rt_p_wait(mp, gp);
+	} while (unlikely(!rt_m_p(mp)));
+}
+
+/*
+ * One of the Ms that wait for a P goes on with its first tied goroutine, and without a P: as one whose P was
+ * just taken, until it enters the runtime. sysmon; see there. False: there is none.
+ */
+bool rt_m_rescue(void)
+{
+	struct rt_m *mp;
+
+	rt_lock(&rt_sched.lock);
+	/* The world stands: nobody is stuck but by its own doing. While it is being stopped, that may need us. */
+	mp = rt_load_rlx(&rt_sched.gcwaiting) && !rt_sched.stopwait ? NULL : rt_m_tied_get();
+	rt_unlock(&rt_sched.lock);
+	if (!mp)
+		return false;
+	mp->unowned = true;
+	rt_m_give_p(mp, NULL, false);
+	return true;
 }
 
 /* ---- the M that takes over ------------------------------------------------------------------------------ */

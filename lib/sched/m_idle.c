@@ -251,7 +251,7 @@ static bool sleep_idle(struct rt_m *mp)
 	return true;
 }
 
-/* After the sleep: takes the P it was given. False: it was woken without one, to end. */
+/* After the sleep: takes the P it was given. False: it was woken without one, to end; but see rt_m_rescue(). */
 static bool resumed(struct rt_m *mp)
 {
 	struct rt_p *pp = rt_load_acq(&mp->nextp);	/* MO-9 */
@@ -259,7 +259,7 @@ static bool resumed(struct rt_m *mp)
 	rt_note_clear(&mp->park);
 	rt_publish_m(mp, GMP_M_SCHED);
 	if (!pp)
-		return false;
+		return mp->unowned;
 	rt_store_rlx(&rt_sched.coarse_now, rt_now());	/* nobody may have looked at the clock meanwhile */
 	rt_store_rlx(&mp->nextp, NULL);
 	mp->served = false;

@@ -134,7 +134,7 @@ static void come_back(const ucontext_t *uc)
 	if (!gp || rt_load_rlx(&mp->slot->crit) || in_handler(mp, uc) || sp <= gp->stack_lo ||
 	    sp > gp->stack_hi || rt_load_rlx(&gp->h.status) != GMP_G_RUNNING || mp->stops_world)
 		return;
-	rt_p_regain(mp, gp);
+	rt_p_wait(mp, gp);
 	errno = saved;
 }
 

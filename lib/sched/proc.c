@@ -209,11 +209,21 @@ _Noreturn void rt_g_exit(void)
 
 /* ---- g0 -------------------------------------------------------------------------------------------------------------- */
 
+/* rt_m_rescue(): in the state of one whose P was taken just now. Which P it was nobody asks. */
+static rt_cold void as_if_lost(struct rt_m *mp)
+{
+	rt_store_rlx(&mp->p, rt_sched.allp[0]);
+	rt_store_rlx(&mp->slot->lost, 1);
+}
+
 void rt_execute(struct rt_m *mp, struct rt_g *gp)
 {
 	if (unlikely(!gp->sp) && !rt_g_bind_stack(mp->p, gp))
 		rt_throw("out of memory: no stack for a goroutine");
-	rt_own_add(&mp->p->c.switches, 1);
+	if (likely(mp->p))
+		rt_own_add(&mp->p->c.switches, 1);
+	else
+		as_if_lost(mp);
 	rt_carry(mp, gp);
 	rt_san_leave(&mp->g0.san, &gp->san, gp->stack_lo, gp->stack_hi);
 	rt_switch(&mp->g0.sp, gp->sp);

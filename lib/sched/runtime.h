@@ -116,6 +116,7 @@ struct rt_m {
 	uint32_t tied_wait;		/* others to be run before the first of them; owner */
 	bool wants_p;			/* on sched.mtied; sched.lock */
 	bool served;			/* has run a G since it was given its P; owner */
+	bool unowned;			/* goes on without a P: rt_m_rescue(); before park is woken, as nextp */
 	struct rt_g *picked;		/* taken off a queue, for g0 to deal with */
 	bool idle;			/* on the idle list; sched.lock */
 	bool end_thread;		/* the thread ends with its goroutine; owner */
@@ -173,6 +174,7 @@ struct rt_p {
 	/* sysmon's view of this P; sysmon only */
 	uint64_t seen_schedtick, seen_schedwhen;
 	uint64_t seen_syscalltick, seen_syscallwhen;
+	uint64_t seen_sleep, seen_sleepwhen;
 	uint64_t timer_switches, timer_looked;
 	uint32_t timer_asked;		/* times in a row, for a timer that is due */
 

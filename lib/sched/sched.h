@@ -127,7 +127,7 @@ void rt_switch_off(struct rt_m *mp, struct rt_g *gp);
 /* The same, always through g0; also without a P. */
 void rt_switch_g0(struct rt_m *mp, struct rt_g *gp);
 void rt_inject(struct rt_gqueue *q);		/* RUNNABLE Gs, from anywhere */
-void rt_execute(struct rt_m *mp, struct rt_g *gp);	/* g0, with a P; returns when somebody switches to g0 */
+void rt_execute(struct rt_m *mp, struct rt_g *gp);	/* g0; returns when somebody switches to g0 */
 bool rt_may_spin(const struct rt_m *mp);	/* find.c */
 struct rt_g *rt_find_runnable(struct rt_m *mp);	/* find.c; g0; NULL: this M is to end */
 
@@ -175,10 +175,15 @@ void rt_handoff_init(void);		/* asks the module for it */
 void rt_handoff_start(void);		/* the last step of bring-up */
 void rt_handoff_word(struct rt_p *pp);	/* its word is in the shared page */
 void rt_p_lost(struct rt_m *mp);	/* g0, or on the way there: its P was taken */
-/* A goroutine whose M has lost its P waits, on this thread, until there is one again. No lock held. */
+/*
+ * A goroutine whose M has lost its P waits, on this thread, until there is one again; after rt_p_wait() there
+ * may be none. No lock held.
+ */
+void rt_p_wait(struct rt_m *mp, struct rt_g *gp);
 void rt_p_regain(struct rt_m *mp, struct rt_g *gp);
 struct rt_p *rt_handoff_any(void);	/* a P whose M sleeps, now in transit; sched.lock held */
 void rt_handoff_wake(void);		/* the same for new work, if no P is idle */
+bool rt_m_rescue(void);			/* an M with tied Gs goes on without a P; false: none waits */
 bool rt_standby_uses(struct rt_m *mp);	/* does it sleep in the module when it is idle? */
 bool rt_standby_sleep(struct rt_m *mp, int64_t ns);	/* as rt_note_sleep_for(), or with nextp */
 bool rt_m_unidle(struct rt_m *mp);	/* m_idle.c; off the idle list, if it is there; sched.lock held */

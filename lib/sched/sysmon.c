@@ -37,6 +37,8 @@
 #define UNSERVED_NS	1000000000ull
 #define IDLE_ROUNDS	50
 #define POLL_NS		10000000ull
+#define STUCK_NS	100000000ull	/* a call of the runtime that sleeps so long may wait for ever */
+#define RESCUE_NS	1000000ull
 #define STRANGERS_NS	250000000	/* how often it is looked whether foreign threads are left */
 
 static struct {
@@ -138,6 +140,46 @@ static bool check_slice(struct rt_p *pp, uint64_t now, bool *unsure)
 	return true;
 }
 
+/* Has slept for 100 ms in a call the runtime made. Without the module: has not come back from one. */
+static bool stuck_in_call(struct rt_p *pp, uint64_t now)
+{
+	struct rt_m *mp = rt_load_acq(&pp->m);
+	uint64_t which = rt_load_rlx(&pp->schedtick) + 1;
+
+	if (mp && rt_sched.m_kern && mp->slot != &mp->own_slot) {
+		const struct gmp_m_kern *k = &rt_sched.m_kern[mp->id];
+
+		which = rt_load_rlx(&k->blocked);
+		if (rt_load_rlx(&k->woken) == which || rt_load_rlx(&k->last_why) != GMP_WHY_BLOCKED)
+			mp = NULL;	/* it is awake, or a debugger has it */
+	}
+	if (!mp || !rt_load_rlx(&mp->slot->crit))
+		which = 0;
+	if (!which || pp->seen_sleep != which) {
+		pp->seen_sleep = which;
+		pp->seen_sleepwhen = now;
+		return false;
+	}
+	return pp->seen_sleepwhen + STUCK_NS <= now;
+}
+
+/*
+ * An M that sleeps in a call of the runtime keeps its P, for it may hold a lock of ours (os/callout.c). If
+ * what it waits for is malloc's lock, and the goroutine that has that lock waits for a P itself, on the thread
+ * it is tied to (it slept in malloc(), and its P was taken), then neither would ever go on. So one of those
+ * that wait goes on without a P, each millisecond another one, until it leaves its CPU or enters the runtime.
+ * Rejected: not to stop a goroutine inside libraries when its P was taken (it would compute on without one,
+ * for as long as it likes); to let the P of such an M go (it is half through a change of it).
+ */
+static bool rescue(struct rt_p *pp, uint64_t now)
+{
+	if (!stuck_in_call(pp, now) || !rt_load_acq(&rt_sched.nmtied) || !rt_m_rescue())
+		return false;
+	pp->seen_sleepwhen = now - STUCK_NS + RESCUE_NS;
+	rt_own_add(&pp->c.rescues, 1);
+	return true;
+}
+
 static bool retake(uint64_t now)
 {
 	uint32_t n;
@@ -153,6 +195,8 @@ static bool retake(uint64_t now)
 			slice_over = check_slice(pp, now, &did);	/* unsure: look again soon */
 		if (status == GMP_P_SYSCALL)
 			did |= retake_syscall(pp, now, slice_over);
+		if (status == GMP_P_RUNNING)
+			did |= rescue(pp, now);
 	}
 	return did;
 }

@@ -223,5 +223,6 @@ GTEST(sched_says_what_gmp_stats_says)
 	BETWEEN("handoffs", handoffs);
 	BETWEEN("reused_gs", reused_gs);
 	BETWEEN("reused_stacks", reused_stacks);
+	BETWEEN("rescues", rescues);
 	CHECK(a.switches >= 50);
 }

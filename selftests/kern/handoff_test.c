@@ -107,16 +107,23 @@ static void by_vfork(void)
 
 static void by_wait(void)
 {
-	pid_t pid = fork();
-	int status;
+	int go[2], status;
+	pid_t pid;
+	char c;
 
+	CHECK(pipe(go) == 0);
+	pid = fork();
 	if (pid == 0) {
+		CHECK_EQ(read(go[0], &c, 1), 1);
 		nap(BLOCK_NS);
 		_exit(5);
 	}
 	begin();
+	CHECK_EQ(write(go[1], "x", 1), 1);
 	CHECK_EQ(waitpid(pid, &status, 0), pid);
 	CHECK_EQ(WEXITSTATUS(status), 5);
+	close(go[0]);
+	close(go[1]);
 }
 
 /* ---- a page fault on a file in a slow file system (slowfs.c) ------------------------------------------------- */

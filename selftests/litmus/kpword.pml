@@ -6,12 +6,13 @@
  *
  * Claims: who executes a goroutine's code and was not told that its P is lost holds the P (USER); who
  * touches the P's queue holds it, alone (touching); no wake-up and no P is lost (an end state in which
- * not all goroutines are over is invalid). What follows a lost P is left to chance: the signal on the
+ * not all goroutines are over is invalid). Two locks: one of the runtime (rlock), and malloc's (heap), which
+ * goroutine 0 may hold when it sleeps, and for which the runtime may wait with its P in hand. What follows a lost P is left to chance: the signal on the
  * way back to user mode comes, or cannot be sent, and the thread goes on until it enters the runtime.
  *
  *   spin -a kpword.pml && gcc -O2 -DSAFETY -o pan pan.c && ./pan -m500000
  *
- * Also with: -DBLOCKS=2 -DRUNS=2
+ * Also with: -DBLOCKS=2 -DRUNS=2 -DNOHEAP
  */
 #define MS	3
 #define NONE	9
@@ -31,6 +32,9 @@ bool inq[2];				/* goroutine in the P's queue */
 bool pidle;				/* P on the idle list */
 byte touching, progress, over;
 byte gblocks[2], gruns[2];
+
+byte rlock = NONE, heap = NONE;	/* who has it: a goroutine */
+bool wants_heap;		/* the runtime waits for it, with the P */
 
 bool lost[MS], pblocked[MS], unserved[MS], listed[MS], event[MS], wants[MS], given[MS];
 byte pseq[MS];
@@ -82,7 +86,11 @@ inline sched_out()
 {
 	atomic {
 		if
+#ifdef BUG_MASK
+		:: has(m) && m == 0 ->	/* only m0 is taken to be outside of signal handlers */
+#else
 		:: has(m) ->
+#endif
 			st = BLOCKED; seq++;
 			pseq[m] = seq; pblocked[m] = true
 		:: else
@@ -139,9 +147,16 @@ idle:	/* rt_m_stop(): without a P */
 	}
 	if
 	:: tied[m] != NONE ->
-		given[m];
-		atomic { given[m] = false; assert(st == IDLE); st = RUNNING; owner = m };
-		goto sched
+		if
+		:: given[m] ->
+			atomic { given[m] = false; assert(st == IDLE); st = RUNNING; owner = m };
+			goto sched
+#ifndef BUG_RESCUE
+		:: atomic { wants_heap && wants[m] ->	/* rt_m_rescue(): goes on without */
+				wants[m] = false; lost[m] = true; g = tied[m]; tied[m] = NONE };
+			goto user
+#endif
+		fi
 	:: else
 	fi;
 	wait_begin();
@@ -181,15 +196,27 @@ sched:	/* g0 with the P */
 
 user:	/* the goroutine's code, any library */
 	assert(lost[m] || has(m));
+	atomic {
+		if
+		:: heap == g -> heap = NONE
+		:: else
+		fi
+	}
 	if
 	:: gblocks[g] < BLOCKS -> gblocks[g]++; goto block
 	:: goto runtime
 	fi;
 
 block:
+	if
+#ifndef NOHEAP
+	:: g == 0 -> heap = 0		/* a page that malloc() touches */
+#endif
+	:: skip
+	fi;
 	sched_out();
 	if
-	:: g == 1			/* ends when it likes */
+	:: g == 1 || heap == g		/* ends when it likes */
 	:: g == 0 && progress >= gblocks[0]
 	fi;
 	sched_in();
@@ -209,9 +236,20 @@ runtime:
 	:: else
 	fi;
 #endif
+	atomic { rlock == NONE -> rlock = g };	/* sleeps with the P in hand */
+#ifdef BUG_HELPER
+	if
+	:: skip
+	:: atomic { inq[1 - g] ->	/* stopped by a signal, in code that seems to be the program's */
+			inq[1 - g] = false; tied[m] = g; g = 1 - g };
+		goto user
+	fi;
+#endif
 	atomic { touching++; assert(touching == 1 && has(m)) };
 	if
 	:: skip
+	:: atomic { heap != NONE && heap != g -> wants_heap = true };	/* the same in malloc() */
+		atomic { heap == NONE -> wants_heap = false }
 	:: atomic {			/* sleeps here: a page fault, malloc(). The pc, or crit, says so */
 #ifdef BUG_CRIT
 		if
@@ -228,7 +266,7 @@ runtime:
 #endif
 	   skip
 	fi;
-	atomic { assert(has(m)); touching-- };
+	atomic { assert(has(m)); touching--; rlock = NONE };
 	if
 	:: g == 1 -> progress++
 	:: else

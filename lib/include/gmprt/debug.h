@@ -143,6 +143,7 @@ struct gmp_stats {
 	uint64_t parks;
 	uint64_t readies;		/* wake-ups from a thread with a P */
 	uint64_t reused_gs, reused_stacks;	/* spawned without a lock */
+	uint64_t rescues;		/* goroutines that went on without a P, for another's sake */
 };
 
 /**
