@@ -65,9 +65,10 @@ perf_lists()
 	all_in "$tmp/list" gmp:
 }
 
+# -a: gmp_handoff is fired from interrupts, in whatever task those meet.
 perf_records()
 {
-	perf record -q -o "$tmp/perf.data" -e 'gmp:*' -- "$target" >"$tmp/said" 2>&1 || { cat "$tmp/said"; return 1; }
+	perf record -q -a -o "$tmp/perf.data" -e 'gmp:*' -- "$target" >"$tmp/said" 2>&1 || { cat "$tmp/said"; return 1; }
 	perf script -i "$tmp/perf.data" >"$tmp/script" 2>"$tmp/said"
 	head -n 3 "$tmp/script"
 	all_in "$tmp/script" gmp: &&
@@ -77,7 +78,7 @@ perf_records()
 
 perf_traces()
 {
-	perf trace --no-syscalls -e 'gmp:*' -o "$tmp/trace" -- "$target" >"$tmp/said" 2>&1 || { cat "$tmp/said"; return 1; }
+	perf trace -a --no-syscalls -e 'gmp:*' -o "$tmp/trace" -- "$target" >"$tmp/said" 2>&1 || { cat "$tmp/said"; return 1; }
 	head -n 3 "$tmp/trace"
 	all_in "$tmp/trace" gmp:
 }
