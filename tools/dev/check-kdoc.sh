@@ -45,7 +45,7 @@ in_doc { next }
 	name = doc = ""
 }
 name && (m = member($0)) {
-	if (said[m] == "nothing" || !(m in said))
+	if (!(m in said) || said[m] == "nothing")	# not the other way: to look at said[m] makes it
 		say(FILENAME ":" FNR ": struct " name ": nothing is said of " m)
 	said[m] = "done"
 }
