@@ -433,7 +433,7 @@ TEST_F(gtable, sched_format)
 	fake_ps[7].ng = -100000;
 	EXPECT_EQ(0, file_value(self->sched, "goroutines", ' '));
 	EXPECT_EQ(28, file_value(self->sched, "switches", ' '));
-	EXPECT_EQ((GMP_COUNTER_COUNT - 1) * 80 + 28, file_value(self->sched, "readies", ' '));
+	EXPECT_EQ((GMP_COUNTER_COUNT - 1) * 80 + 28, file_value(self->sched, "rescues", ' '));
 }
 
 /* ---- lies ------------------------------------------------------------------------------------------ */
