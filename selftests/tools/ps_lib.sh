@@ -77,8 +77,11 @@ docs = [json.loads(line) for line in open(sys.argv[1])]
 d = docs[-1]
 p = d["processes"][0] if d["processes"] else None
 ms = {m["m"]: m for m in p["ms"]} if p else {}
+class NoRow(dict):
+    def __missing__(self, key):
+        return "no such row"
 def row(goid):
-    return next(m for m in p["ms"] if m["goid"] == goid)
+    return next((m for m in p["ms"] if m["goid"] == goid), NoRow())
 for text in sys.argv[2:]:
     if not eval(text):
         print("not so:", text)
