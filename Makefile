@@ -62,11 +62,11 @@ lib:
 	@$(MAKE) -C lib
 
 kmod:
-	@$(KMOD) KVER=$(KVER)
+	+@$(KMOD) KVER=$(KVER)
 
 # the modules of the kernels that the tests boot
 kmods:
-	@for k in $(CHECK_KVERS); do $(KMOD) KVER=$$k || exit; done
+	+@for k in $(CHECK_KVERS); do $(KMOD) KVER=$$k || exit; done
 
 bpf:
 	@$(MAKE) -C tools/bpf
@@ -117,7 +117,7 @@ torture:
 	@TORTURE_T=$(or $(T),60) $(if $(SEED),GMP_SEED=$(SEED)) $(O)/selftests/torture/torture_test
 
 demo: lib tools
-	@$(KMOD) KVER=$(DEMO_KVER)
+	+@$(KMOD) KVER=$(DEMO_KVER)
 	@tools/demo/demo.sh $(DEMO_KVER)
 
 vm: kmod tools
@@ -143,7 +143,7 @@ install-lib: lib
 
 # Not part of install: a module is for one kernel, and needs root and that kernel's headers.
 install-kmod uninstall-kmod:
-	@$(KMOD) KVER=$(or $(KVER),$(shell uname -r)) $(@:-kmod=)
+	+@$(KMOD) KVER=$(or $(KVER),$(shell uname -r)) $(@:-kmod=)
 
 uninstall:
 	@$(MAKE) -C lib uninstall

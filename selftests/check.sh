@@ -2,15 +2,14 @@
 # Run the tests and add up: `make check` is "check.sh host 6.1 6.12".
 #
 # usage: check.sh [host] [KVER...]
-#   host  the tests that need no module, here
+#   host  the tests that need no module, here: those that compute for a minute beside the others
 #   KVER  the tests with the module, in a guest with that kernel; several guests run at the
-#         same time, after the host's tests, which look at times and want the machine to themselves.
-#         Then, in a guest that counts instructions, what the module adds to a switch
+#         same time, after the host's tests. Then, in a guest that counts instructions, what the module adds to a switch
 #         The folder of a kernel that finds bugs (tools/dev/debugkernel.sh) is a KVER, too: its
 #         time limits are ten times as long, and it is asked whether its checks were on all the time
 #
 # The last line is the total of all runs: "N passed, N failed, N skipped".
-# What is left to read is in build/selftests/: host.log, KVER.log, count-KVER.log, log/, guest-KVER/.
+# What is left to read is in build/selftests/: host.log, long.log, KVER.log, count-KVER.log, log/, guest-KVER/.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,6 +17,7 @@ export O=${O:-${here%/*}/build}
 dir=$O/selftests
 unset MAKEFLAGS MFLAGS MAKELEVEL	# of the make that runs this: not for the tests
 runs=() counts=''
+long='/(torture|san|harness)/|/models_test'	# of the host's: little but the CPU's time matters to them
 
 # tests_of LIST: sets $tests to what selftests/Makefile names
 tests_of()
@@ -34,13 +34,20 @@ show()
 	tee "$1" | sed -u -E '/^(FAILED|SKIPPED) /d; /^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/d'
 }
 
+# run_host TESTS LOG
+run_host()
+{
+	# shellcheck disable=SC2086 # a list
+	"$here/run.sh" -l host $1 2>&1 | show "$2"
+}
+
 # The time limits allow for emulation; that of the whole is for a guest that hangs.
 run_guest()
 {
-	local kver=$1 label=${1##*/} results limit=600 mem=1024 times=1 before='' after=''
+	local kver=$1 label=${1##*/} results limit=1500 mem=1024 times=1 before='' after=''
 	results=$dir/guest-$label
 	case $kver in
-	*/*)	limit=6000 mem=2048 times=10
+	*/*)	limit=9000 mem=2048 times=10
 		before=$here/vm/debug-begin.sh after=$here/vm/debug-end.sh ;;
 	esac
 	rm -rf "$results"
@@ -105,10 +112,11 @@ mkdir -p "$dir" || exit 2
 if [ "${1:-}" = host ]; then
 	shift
 	tests_of host-list
-	# shellcheck disable=SC2086 # a list
-	"$here/run.sh" -l host $tests 2>&1 | show "$dir/host.log" &
-	wait	# in the background, so that a signal is acted upon at once
-	runs+=("$dir/host.log")
+	# In the background, so that a signal is acted upon at once.
+	run_host "$(grep -vE "$long" <<<"$tests")" "$dir/host.log" &
+	run_host "$(grep -E "$long" <<<"$tests")" "$dir/long.log" &
+	wait
+	runs+=("$dir/host.log" "$dir/long.log")
 fi
 
 if [ $# -gt 0 ]; then
