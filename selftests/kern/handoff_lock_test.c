@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "gmptest.h"
+#include "handoff_util.h"
 
 #define HOLD_NS	5000000
 

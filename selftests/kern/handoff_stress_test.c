@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 
 #include "gmptest.h"
+#include "handoff_util.h"
 
 #define WORKERS	24
 
