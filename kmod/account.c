@@ -13,8 +13,8 @@
  * Ordering:   k->seq is a sequence counter, odd while the words change. KA-1: kern_begin() and
  *             kern_end() pair with read_kern(), and with any reader in user space.
  * Not here:   what made a task block, and the histograms (cause.c).
- * Cost:       a switch out is some thirty loads and stores and one read of the clock, a wake-up two
- *             reads; nothing is shared with another CPU. Tasks that are not registered never come
+ * Cost:       a switch out is some thirty loads and stores and two reads of a clock, a wake-up none;
+ *             nothing is shared with another CPU. Tasks that are not registered never come
  *             here.
  */
 #include <linux/sched/clock.h>
@@ -130,6 +130,7 @@ void gmp_account_out(struct gmp_worker *w, enum gmp_why why)
 	u64 oncpu = task_oncpu(current);
 	u64 ran = oncpu - w->out_oncpu;
 
+	w->out_clock = local_clock();	/* before anyone can see that it is out */
 	kern_begin(k);
 	WRITE_ONCE(k->oncpu_ns, oncpu);
 	WRITE_ONCE(k->last_goid, goid);
@@ -149,22 +150,21 @@ void gmp_account_out(struct gmp_worker *w, enum gmp_why why)
 }
 
 /*
- * How long it slept: the time it was out, less what it waited for a CPU once it was awake, less what
- * it has been on the CPU again without having come here; the scheduler books that as on-CPU time.
+ * How long it slept: from its switch out to its switch in, less what it waited for a CPU once it was
+ * awake. All three are of the scheduler's clock and none is "now": a virtual CPU may stand still for
+ * milliseconds between any two readings of a clock, and the task has not slept then.
  */
-static u64 slept_ns(const struct gmp_m_kern *k, u64 waited)
+static u64 slept_ns(const struct gmp_worker *w, u64 waited)
 {
-	u64 out = ktime_get_mono_fast_ns() - k->last_out_ns;
-	u64 late = local_clock() - current->sched_info.last_arrival;
-	s64 slept = out - waited - late;
+	s64 slept = current->sched_info.last_arrival - w->out_clock - waited;
 
-	/* Two clocks, one slewed by NTP and one not: never below zero. */
+	/* Without a stable clock those of two CPUs differ, by up to a tick: never below zero. */
 	return max_t(s64, slept, 0);
 }
 
 static void count_wakeup(struct gmp_worker *w, u64 waited)
 {
-	u64 slept = slept_ns(w->k, waited);
+	u64 slept = slept_ns(w, waited);
 
 	add_to(&w->k->woken, 1);
 	add_to(&w->k->blocked_ns, slept);

@@ -389,6 +389,7 @@ enum gmp_worker_state {
  * @k: constant; the slot the process reads; written as gmp_account says
  * @out_oncpu: task, in sched_out: sum_exec_runtime at its last switch out
  * @out_runq: task, in sched_out: run_delay at its last switch out
+ * @out_clock: task, in sched_out: the scheduler's clock at its last switch out
  * @stopped: task, in sched_out: how many of k->blocked were stops
  * @cause: task, in sched_out: why it blocks, until it is switched in again
  * @tally: task, in sched_out and sched_in, under k->seq
@@ -429,6 +430,7 @@ struct gmp_worker {
 	struct gmp_m_kern	*k;
 	u64			out_oncpu;
 	u64			out_runq;
+	u64			out_clock;
 	u64			stopped;
 	enum gmp_cause		cause;
 	struct gmp_tally	tally;
