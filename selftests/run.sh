@@ -292,7 +292,7 @@ run_test()
 		[ -z "$problem" ] || failed=$((failed + 1))
 		[ "$bad" -eq 0 ] || problem="$bad failed: $(broken "$log")${problem:+; $problem}"
 		fail "$problem $text"
-		grep -vE '^ok([[:space:]]|$)' "$log" | tail -n 300 | sed "s,^,$label$name| ,"
+		grep -vE '^(ok([[:space:]]|$)|# +(RUN|OK) )' "$log" | tail -n 300 | sed "s,^,$label$name| ,"
 	elif [ "$lines" -eq 0 ]; then
 		echo "skip $label$name: ${whys[0]}"
 	else

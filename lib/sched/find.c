@@ -88,17 +88,26 @@ static struct rt_g *from_net(void)
 	return first_of(&q);
 }
 
+/* The time, if it was asked for; else 0. */
+static uint64_t run_own_timers(struct rt_p *pp)
+{
+	uint64_t now;
+	bool ran;
+
+	if (!rt_timers_next(pp))
+		return 0;
+	now = rt_now();
+	rt_store_rlx(&rt_sched.coarse_now, now);
+	rt_timers_run(pp, now, &ran);
+	return now;
+}
+
 /* Own timers, every 61st tick the global queue, own queue. */
 static struct rt_g *find_near(struct rt_m *mp, struct rt_p *pp, uint64_t *now)
 {
-	bool ran;
 	struct rt_g *gp;
 
-	if (rt_timers_next(pp)) {
-		*now = rt_now();
-		rt_store_rlx(&rt_sched.coarse_now, *now);
-		rt_timers_run(pp, *now, &ran);
-	}
+	*now = run_own_timers(pp);
 	if (pp->schedtick % RT_GLOBQ_TICK == 0) {
 		gp = from_globq(pp, 1);
 		if (gp) {
@@ -436,7 +445,26 @@ static struct rt_g *take_picked(struct rt_m *mp)
 static struct rt_g *take_unowned(struct rt_m *mp)
 {
 	mp->unowned = false;
-	return rt_gqueue_pop(&mp->tied);
+	return rt_tied_any(mp);
+}
+
+/*
+ * This M runs mp->alone, or nothing (tied.c). At once when it was just given the P for that; later, after a
+ * time slice, others come first, if there are any, elsewhere. NULL: the P is gone.
+ */
+static struct rt_g *take_alone(struct rt_m *mp)
+{
+	struct rt_g *gp = mp->alone;
+
+	attend(mp->p);
+	run_own_timers(mp->p);
+	if (mp->served && rt_p_has_work(mp->p)) {
+		stop_spinning_quietly(mp);
+		rt_handoff(rt_p_release(mp));
+		return NULL;
+	}
+	mp->alone = NULL;
+	return gp;
 }
 
 struct rt_g *rt_find_runnable(struct rt_m *mp)
@@ -458,6 +486,12 @@ struct rt_g *rt_find_runnable(struct rt_m *mp)
 			return take_picked(mp);
 		if (unlikely(rt_load_acq(&rt_sched.gcwaiting))) {
 			rt_gcstop_m(mp);
+			continue;
+		}
+		if (unlikely(mp->alone)) {
+			gp = take_alone(mp);
+			if (gp)
+				return found(mp, gp);
 			continue;
 		}
 		if (unlikely(mp->p->schedtick % RT_GLOBQ_TICK == 0 || rt_runq_empty(mp->p)) &&

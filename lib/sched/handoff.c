@@ -54,9 +54,8 @@ static bool regain_locked(struct rt_g *gp, void *arg)
 }
 
 /*
- * Only this thread can go on with it: compiled code may hold the address of a thread-local. A locked
- * goroutine waits in the global queue, from where it comes back here; any other with the tied ones. That one
- * may come back without a P: rt_m_rescue().
+ * Only this thread can go on with it (tied.c). A locked goroutine waits in the global queue, from where it
+ * comes back here; any other on its M. That one may come back without a P: rt_m_rescue().
  */
 void rt_p_wait(struct rt_m *mp, struct rt_g *gp)
 {
@@ -66,8 +65,7 @@ void rt_p_wait(struct rt_m *mp, struct rt_g *gp)
 		mp->after_g = gp;
 		mp->after_fn = regain_locked;
 	} else {
-		gp->tied = 1;
-		rt_gqueue_push(&mp->tied, gp);	/* only this M takes it, and that after the switch */
+		rt_tied_alone(mp, gp);
 	}
 	rt_switch_g0(mp, gp);
 }
@@ -103,7 +101,7 @@ bool rt_m_rescue(void)
 
 bool rt_standby_uses(struct rt_m *mp)
 {
-	return rt_sched.handoff && mp->slot != &mp->own_slot && !rt_load_rlx(&mp->tied.n);
+	return rt_sched.handoff && mp->slot != &mp->own_slot && !rt_m_has_tied(mp);
 }
 
 /* sched.lock held. The P, now between two Ms, or NULL: its M came back, or the world stops. */

@@ -208,9 +208,14 @@ static inline void rt_runq_push_next(struct rt_p *pp, struct rt_g *gp)
 		rt_runq_push(pp, old);
 }
 
-/* ---- Gs tied to the M ------------------------------------------------------------------------ */
+/* ---- Gs tied to the M: tied.c ---------------------------------------------------------------- */
 
 struct rt_g *rt_tied_pop(struct rt_m *mp, struct rt_p *pp);
+
+static inline bool rt_m_has_tied(const struct rt_m *mp)
+{
+	return mp->tied.n || mp->alone;
+}
 
 /* The first of them when its turn has come: others run before it as often as were queued. */
 static inline struct rt_g *rt_tied_take(struct rt_m *mp, struct rt_p *pp)

@@ -2,8 +2,8 @@
 /*
  * m_idle.c - Ms without a P: their sleep, and who wakes them.
  *
- * Owns:       the idle list, the list of Ms that need a P for their tied goroutines.
- * Invariants: an M sleeps in rt_m_stop() only without a P and on one of these lists; whoever takes it off
+ * Owns:       the idle list.
+ * Invariants: an M sleeps in rt_m_stop() only without a P and on this list or that of tied.c; whoever takes it off
  *             sets nextp and wakes it, once.
  * Locks:      sched.lock.
  * Ordering:   MO-9: nextp and spinning are written before rt_note_wake(), read after the sleep. nextp is
@@ -64,50 +64,7 @@ bool rt_m_unidle(struct rt_m *mp)
 	return true;
 }
 
-/* ---- Ms with tied goroutines; sched.lock held ---------------------------------------------------------- */
-
-/* Such an M is work for whoever has a P: its goroutines can run nowhere else. */
-static void tied_put(struct rt_m *mp)
-{
-	mp->wants_p = true;
-	mp->schedlink = NULL;
-	if (rt_sched.mtied_tail)
-		rt_sched.mtied_tail->schedlink = mp;
-	else
-		rt_sched.mtied = mp;
-	rt_sched.mtied_tail = mp;
-	rt_store_rel(&rt_sched.nmtied, rt_sched.nmtied + 1);
-}
-
-/* @mp was just put at the end. */
-static void tied_remove(struct rt_m *mp)
-{
-	struct rt_m *last = NULL;
-
-	for (struct rt_m *m = rt_sched.mtied; m != mp; m = m->schedlink)
-		last = m;
-	if (last)
-		last->schedlink = NULL;
-	else
-		rt_sched.mtied = NULL;
-	rt_sched.mtied_tail = last;
-	rt_store_rel(&rt_sched.nmtied, rt_sched.nmtied - 1);
-	mp->wants_p = false;
-}
-
-struct rt_m *rt_m_tied_get(void)
-{
-	struct rt_m *mp = rt_sched.mtied;
-
-	if (!mp)
-		return NULL;
-	rt_sched.mtied = mp->schedlink;
-	if (!rt_sched.mtied)
-		rt_sched.mtied_tail = NULL;
-	rt_store_rel(&rt_sched.nmtied, rt_sched.nmtied - 1);
-	mp->wants_p = false;
-	return mp;
-}
+/* ---- start and stop ------------------------------------------------------------------------------------ */
 
 /* Ends the sleep of an M without a P. Where it sleeps is decided before: it may be gone afterwards. */
 static void m_wake(struct rt_m *mp)
@@ -128,8 +85,6 @@ void rt_m_give_p(struct rt_m *mp, struct rt_p *pp, bool spinning)
 	rt_store_rel(&mp->nextp, pp);	/* MO-9 */
 	m_wake(mp);
 }
-
-/* ---- start and stop ------------------------------------------------------------------------------------ */
 
 /* A P without an M and without work of its own goes where it is wanted. sched.lock held. */
 static void place(struct rt_p *pp)
@@ -281,20 +236,20 @@ bool rt_m_stop(struct rt_m *mp)
 		rt_unlock(&rt_sched.lock);
 		return false;
 	}
-	pp = mp->tied.n && !rt_load_rlx(&rt_sched.gcwaiting) ? rt_p_idle_get() : NULL;
+	pp = rt_m_has_tied(mp) && !rt_load_rlx(&rt_sched.gcwaiting) ? rt_p_idle_get() : NULL;
 	if (pp) {
 		rt_unlock(&rt_sched.lock);
 		mp->served = false;
 		rt_p_acquire(mp, pp);
 		return true;
 	}
-	if (mp->tied.n)
-		tied_put(mp);
+	if (rt_m_has_tied(mp))
+		rt_m_tied_put(mp);
 	else
 		idle_put(mp);
 	pp = mp->wants_p ? rt_handoff_any() : NULL;
 	if (pp) {
-		tied_remove(mp);
+		rt_m_tied_remove(mp);
 		rt_unlock(&rt_sched.lock);
 		mp->served = false;
 		rt_p_acquire(mp, pp);

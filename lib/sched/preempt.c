@@ -72,38 +72,6 @@ static bool may_stop(struct rt_m *mp, struct rt_g *gp, uintptr_t sp)
 	       sp <= gp->stack_hi;
 }
 
-/* ---- goroutines that are tied to this M -------------------------------------------------------------------- */
-
-/*
- * They stand in no queue others see, and are served as if they stood at the end of ours: the first one
- * after as many others as are queued now, or, when there are several, after their share of these. After
- * one at least: a timer may be why it was stopped, and what that readies is queued later.
- */
-static void tied_set_wait(struct rt_m *mp, struct rt_p *pp)
-{
-	uint64_t n = rt_load_rlx(&pp->runqtail) - rt_load_rlx(&pp->runqhead) + pp->yieldq.n +
-		     rt_load_rlx(&rt_sched.globq.n) / rt_sched.maxprocs;
-
-	n /= mp->tied.n ? mp->tied.n : 1;
-	mp->tied_wait = n ? (uint32_t)n : 1;
-}
-
-static void tied_push(struct rt_m *mp, struct rt_g *gp)
-{
-	rt_gqueue_push(&mp->tied, gp);
-	if (mp->tied.n == 1)
-		tied_set_wait(mp, mp->p);
-}
-
-/* The first, or NULL. */
-struct rt_g *rt_tied_pop(struct rt_m *mp, struct rt_p *pp)
-{
-	struct rt_g *gp = rt_gqueue_pop(&mp->tied);
-
-	tied_set_wait(mp, pp);
-	return gp;
-}
-
 /* The G waits for this M; or, if the thread is locked to it, in the global queue like a yield. */
 static void stop_self(struct rt_m *mp, struct rt_g *gp)
 {
@@ -113,9 +81,13 @@ static void stop_self(struct rt_m *mp, struct rt_g *gp)
 		return;
 	}
 	rt_store_rlx(&gp->h.wait_reason, GMP_WAIT_PREEMPTED);
-	gp->tied = 1;
 	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_RUNNABLE);
-	tied_push(mp, gp);	/* only this M takes it, and that after the switch */
+	if (unlikely(gp->tied == RT_TIED_ALONE)) {
+		rt_tied_alone(mp, gp);
+		rt_switch_g0(mp, gp);
+		return;
+	}
+	rt_tied_push(mp, gp);
 	rt_switch_off(mp, gp);
 }
 

@@ -51,6 +51,13 @@ struct rt_defer;
 struct rt_timers;
 struct rt_labels;
 
+/* Why a goroutine can go on on its thread only, until it stops by itself: tied.c. */
+enum rt_tied {
+	RT_TIED_NOT,
+	RT_TIED,		/* stopped in the program's own code */
+	RT_TIED_ALONE,		/* stopped anywhere, with whatever locks: nothing else runs there */
+};
+
 struct rt_g {
 	struct gmp_g_head h;	/* public head, atomic; written by the owner, status by rt_g_set_status() */
 
@@ -62,7 +69,7 @@ struct rt_g {
 	struct rt_defer *defers;	/* LIFO; owner */
 	uint32_t select_done;	/* select: 0 open, 1 won by a waker; atomic */
 	uint16_t nopreempt;	/* depth of gmp_nopreempt_begin(); owner */
-	uint16_t tied;		/* to its M until its next voluntary stop; owner */
+	uint16_t tied;		/* enum rt_tied: to its M until its next voluntary stop; owner */
 
 	/* when it begins and ends, and in a select */
 	uintptr_t stack_lo;	/* 0: no stack yet. owner */
@@ -114,6 +121,7 @@ struct rt_m {
 	uint32_t locks;			/* runtime locks held, in RT_DEBUG builds; atomic for readers */
 	struct rt_gqueue tied;		/* preempted on this thread, not yet past a scheduling point; owner */
 	uint32_t tied_wait;		/* others to be run before the first of them; owner */
+	struct rt_g *alone;		/* likewise, stopped in a library: runs before anything else; owner */
 	bool wants_p;			/* on sched.mtied; sched.lock */
 	bool served;			/* has run a G since it was given its P; owner */
 	bool unowned;			/* goes on without a P: rt_m_rescue(); before park is woken, as nextp */

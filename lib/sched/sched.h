@@ -140,7 +140,12 @@ bool rt_m_stop(struct rt_m *mp);		/* sleep until given a P; false: the M is to e
 bool rt_m_stop_locked(struct rt_m *mp);		/* the same until its locked G gets one */
 void rt_m_start_locked(struct rt_m *mp, struct rt_p *pp);
 void rt_m_start_with(struct rt_p *pp, struct rt_g *gp);	/* another M, which runs @gp first */
-struct rt_m *rt_m_tied_get(void);		/* an M that needs a P for its tied Gs; sched.lock held */
+void rt_tied_push(struct rt_m *mp, struct rt_g *gp);
+void rt_tied_alone(struct rt_m *mp, struct rt_g *gp);
+struct rt_g *rt_tied_any(struct rt_m *mp);
+void rt_m_tied_put(struct rt_m *mp);		/* these three: sched.lock held */
+void rt_m_tied_remove(struct rt_m *mp);
+struct rt_m *rt_m_tied_get(void);		/* an M that needs a P for its tied Gs */
 void rt_m_give_p(struct rt_m *mp, struct rt_p *pp, bool spinning);
 void rt_m_thread_init(struct rt_m *mp);
 void rt_m_thread_exit(struct rt_m *mp);
@@ -194,6 +199,7 @@ int rt_m_start_idle(void);		/* m_make.c; another M, without a P; 0 or -errno */
 void rt_leave_m(struct rt_g *gp);	/* before blocking or keeping this thread; may park */
 void rt_entersyscall(void);
 void rt_exitsyscall(void);
+bool rt_p_has_work(struct rt_p *pp);	/* in its queues or for any P; the network and timers aside */
 bool rt_p_retake(struct rt_p *pp, uint64_t word);	/* SYSCALL -> IDLE by someone else */
 void rt_handoff(struct rt_p *pp);		/* an M for a P that has none, if there is use for it */
 void rt_poller_until(uint64_t when);		/* somebody must wake at @when */

@@ -174,7 +174,7 @@ bool rt_p_retake(struct rt_p *pp, uint64_t word)
 	return true;
 }
 
-static bool has_work(struct rt_p *pp)
+bool rt_p_has_work(struct rt_p *pp)
 {
 	return !rt_runq_empty(pp) || pp->yieldq.n || rt_load_acq(&rt_sched.globq.n) ||
 	       rt_load_acq(&rt_sched.nmtied);
@@ -197,7 +197,7 @@ static bool put_or_keep(struct rt_p *pp)
 	}
 	if (rt_load_acq(&rt_sched.ending))
 		return false;
-	if (has_work(pp))
+	if (rt_p_has_work(pp))
 		return true;
 	if (rt_sched.npidle == rt_sched.maxprocs - 1 && rt_load_acq(&rt_sched.lastpoll) != 0)
 		return true;	/* the last running P: somebody must poll */
@@ -212,7 +212,7 @@ void rt_handoff(struct rt_p *pp)
 	rt_inject_at(RT_INJ_HANDOFF);
 	if (rt_load_acq(&rt_sched.ending))
 		return;			/* nobody will run anything: it may lie about */
-	if (has_work(pp)) {
+	if (rt_p_has_work(pp)) {
 		rt_m_start(pp, false);
 		return;
 	}
