@@ -48,6 +48,7 @@ static bool serve_tied(struct rt_m *mp)
 	rt_unlock(&rt_sched.lock);
 	if (!other)
 		return false;
+	rt_tied_set_due(mp->p);
 	rt_m_give_p(other, rt_p_release(mp), false);
 	return true;
 }
@@ -449,22 +450,27 @@ static struct rt_g *take_unowned(struct rt_m *mp)
 }
 
 /*
- * This M runs mp->alone, or nothing (tied.c). At once when it was just given the P for that; later, after a
- * time slice, others come first, if there are any, elsewhere. NULL: the P is gone.
+ * An M with tied goroutines runs one of them when it was given the P for that; later, after a time slice,
+ * others come first, and these run elsewhere (tied.c). True: the P is gone.
  */
-static struct rt_g *take_alone(struct rt_m *mp)
+static bool leave_to_others(struct rt_m *mp)
 {
-	struct rt_g *gp = mp->alone;
+	struct rt_p *pp = mp->p;
+	bool queued;
 
-	attend(mp->p);
-	run_own_timers(mp->p);
-	if (mp->served && rt_p_has_work(mp->p)) {
-		stop_spinning_quietly(mp);
-		rt_handoff(rt_p_release(mp));
-		return NULL;
-	}
-	mp->alone = NULL;
-	return gp;
+	attend(pp);
+	run_own_timers(pp);
+	if (!mp->served || !rt_p_has_work(pp) || rt_tied_shares(mp))
+		return false;
+	stop_spinning_quietly(mp);
+	rt_tied_set_due(pp);
+	queued = rt_p_has_queued(pp);
+	pp = rt_p_release(mp);
+	if (queued)
+		rt_m_start_other(pp);
+	else
+		rt_m_start(pp, false);
+	return true;
 }
 
 struct rt_g *rt_find_runnable(struct rt_m *mp)
@@ -488,13 +494,15 @@ struct rt_g *rt_find_runnable(struct rt_m *mp)
 			rt_gcstop_m(mp);
 			continue;
 		}
-		if (unlikely(mp->alone)) {
-			gp = take_alone(mp);
+		if (unlikely(rt_m_has_tied(mp))) {
+			if (leave_to_others(mp))
+				continue;
+			gp = rt_tied_next(mp);
 			if (gp)
 				return found(mp, gp);
-			continue;
 		}
-		if (unlikely(mp->p->schedtick % RT_GLOBQ_TICK == 0 || rt_runq_empty(mp->p)) &&
+		if (unlikely(mp->p->schedtick % RT_GLOBQ_TICK == 0 || rt_runq_empty(mp->p) ||
+			     rt_tied_is_due(mp->p)) &&
 		    serve_tied(mp)) {
 			stop_spinning_quietly(mp);
 			continue;

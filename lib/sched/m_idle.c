@@ -135,7 +135,7 @@ void rt_m_give_back(struct rt_p *pp, bool spinning, struct rt_g *gp)
 	start_failed(pp, spinning);
 }
 
-int rt_m_start(struct rt_p *pp, bool spinning)
+static int start(struct rt_p *pp, bool spinning, bool tied)
 {
 	struct rt_m *mp;
 	int err;
@@ -149,7 +149,7 @@ int rt_m_start(struct rt_p *pp, bool spinning)
 			rt_sub_ar(&rt_sched.nmspinning, 1);
 		return 0;
 	}
-	mp = rt_m_tied_get();
+	mp = tied ? rt_m_tied_get() : NULL;
 	if (!mp)
 		mp = idle_get();
 	rt_unlock(&rt_sched.lock);
@@ -161,6 +161,17 @@ int rt_m_start(struct rt_p *pp, bool spinning)
 	if (err)
 		start_failed(pp, spinning);
 	return err;
+}
+
+int rt_m_start(struct rt_p *pp, bool spinning)
+{
+	return start(pp, spinning, true);
+}
+
+/* For what is queued: an M with tied goroutines would run one of these. */
+void rt_m_start_other(struct rt_p *pp)
+{
+	start(pp, false, false);
 }
 
 /* As rt_m_start(), for an M without tied goroutines, which is to run @gp first; m0 only for main. */
@@ -217,7 +228,7 @@ static bool resumed(struct rt_m *mp)
 		return mp->unowned;
 	rt_store_rlx(&rt_sched.coarse_now, rt_now());	/* nobody may have looked at the clock meanwhile */
 	rt_store_rlx(&mp->nextp, NULL);
-	mp->served = false;
+	rt_tied_granted(mp);
 	rt_p_acquire(mp, pp);
 	return true;
 }
@@ -239,7 +250,7 @@ bool rt_m_stop(struct rt_m *mp)
 	pp = rt_m_has_tied(mp) && !rt_load_rlx(&rt_sched.gcwaiting) ? rt_p_idle_get() : NULL;
 	if (pp) {
 		rt_unlock(&rt_sched.lock);
-		mp->served = false;
+		rt_tied_granted(mp);
 		rt_p_acquire(mp, pp);
 		return true;
 	}
@@ -251,7 +262,7 @@ bool rt_m_stop(struct rt_m *mp)
 	if (pp) {
 		rt_m_tied_remove(mp);
 		rt_unlock(&rt_sched.lock);
-		mp->served = false;
+		rt_tied_granted(mp);
 		rt_p_acquire(mp, pp);
 		return true;
 	}

@@ -88,7 +88,7 @@ static void stop_self(struct rt_m *mp, struct rt_g *gp)
 		return;
 	}
 	rt_tied_push(mp, gp);
-	rt_switch_off(mp, gp);
+	rt_switch_g0(mp, gp);
 }
 
 /*

@@ -55,6 +55,10 @@ rt_noinline bool rt_tick_look(struct rt_p *pp, uint64_t tick, struct rt_g **gp)
 	uint64_t globq = multiple_after(tick, RT_GLOBQ_TICK);
 
 	pp->tick_look = timers < globq ? timers : globq;
+	if (rt_tied_is_due(pp))
+		return true;
+	if (pp->tied_due && pp->tied_due < pp->tick_look)
+		pp->tick_look = pp->tied_due;
 	if (tick % TIMER_TICKS == 0 && timer_due(pp))
 		return true;
 	if (tick % RT_GLOBQ_TICK != 0)

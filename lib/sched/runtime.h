@@ -159,6 +159,7 @@ struct rt_p {
 	uint64_t *word;			/* const: its P word (gmp_abi.h), in the shared page if any */
 	uint64_t schedtick;		/* plus one at each scheduling; atomic for sysmon */
 	uint64_t tick_look;		/* schedtick at which rt_tick_look() is due; owner */
+	uint64_t tied_due;		/* schedtick at which an M of sched.mtied is; 0: none. owner */
 	uint64_t syscalltick;		/* plus one at each system call; atomic for sysmon */
 	uint64_t goid_next, goid_end;	/* cache of goids; owner */
 	struct rt_gqueue yieldq;	/* end of the global queue while there is one P; owner */

@@ -136,13 +136,19 @@ struct rt_g *rt_find_runnable(struct rt_m *mp);	/* find.c; g0; NULL: this M is t
 int rt_m_init_main(void);			/* the calling thread becomes m0 */
 void rt_m_end_main(void);			/* and is none any more */
 int rt_m_start(struct rt_p *pp, bool spinning);	/* an M for @pp (or an idle P); 0 or -errno: @pp is idle again */
+void rt_m_start_other(struct rt_p *pp);	/* not one with tied Gs */
 bool rt_m_stop(struct rt_m *mp);		/* sleep until given a P; false: the M is to end. g0, no P */
 bool rt_m_stop_locked(struct rt_m *mp);		/* the same until its locked G gets one */
 void rt_m_start_locked(struct rt_m *mp, struct rt_p *pp);
 void rt_m_start_with(struct rt_p *pp, struct rt_g *gp);	/* another M, which runs @gp first */
+void rt_tied_granted(struct rt_m *mp);
 void rt_tied_push(struct rt_m *mp, struct rt_g *gp);
 void rt_tied_alone(struct rt_m *mp, struct rt_g *gp);
 struct rt_g *rt_tied_any(struct rt_m *mp);
+struct rt_g *rt_tied_next(struct rt_m *mp);
+bool rt_tied_shares(const struct rt_m *mp);
+void rt_tied_set_due(struct rt_p *pp);
+bool rt_tied_is_due(const struct rt_p *pp);
 void rt_m_tied_put(struct rt_m *mp);		/* these three: sched.lock held */
 void rt_m_tied_remove(struct rt_m *mp);
 struct rt_m *rt_m_tied_get(void);		/* an M that needs a P for its tied Gs */
@@ -199,7 +205,8 @@ int rt_m_start_idle(void);		/* m_make.c; another M, without a P; 0 or -errno */
 void rt_leave_m(struct rt_g *gp);	/* before blocking or keeping this thread; may park */
 void rt_entersyscall(void);
 void rt_exitsyscall(void);
-bool rt_p_has_work(struct rt_p *pp);	/* in its queues or for any P; the network and timers aside */
+bool rt_p_has_queued(struct rt_p *pp);	/* goroutines in its queues or for any P */
+bool rt_p_has_work(struct rt_p *pp);	/* these, or an M that needs a P for its own */
 bool rt_p_retake(struct rt_p *pp, uint64_t word);	/* SYSCALL -> IDLE by someone else */
 void rt_handoff(struct rt_p *pp);		/* an M for a P that has none, if there is use for it */
 void rt_poller_until(uint64_t when);		/* somebody must wake at @when */

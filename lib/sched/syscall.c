@@ -174,10 +174,14 @@ bool rt_p_retake(struct rt_p *pp, uint64_t word)
 	return true;
 }
 
+bool rt_p_has_queued(struct rt_p *pp)
+{
+	return !rt_runq_empty(pp) || pp->yieldq.n || rt_load_acq(&rt_sched.globq.n);
+}
+
 bool rt_p_has_work(struct rt_p *pp)
 {
-	return !rt_runq_empty(pp) || pp->yieldq.n || rt_load_acq(&rt_sched.globq.n) ||
-	       rt_load_acq(&rt_sched.nmtied);
+	return rt_p_has_queued(pp) || rt_load_acq(&rt_sched.nmtied);
 }
 
 /* Nobody spins and no P is idle: the last one that could look for work is this. */

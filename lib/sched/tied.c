@@ -10,17 +10,23 @@
  * A goroutine that did not stop by itself is tied to its thread until it does: compiled code may hold the
  * address of a thread-local. There are two kinds:
  *
- *   RT_TIED        stopped by SIGURG in the program's own code. Others run on its M meanwhile: a thousand
- *                  tight loops need no more threads than Ps.
+ *   RT_TIED        stopped by SIGURG in the program's own code.
  *   RT_TIED_ALONE  its M blocked, in whatever library, and lost its P. It may have a lock of that library:
- *                  malloc's, stdio's, that of gmtime(). Another goroutine on this thread would wait for it, with
- *                  the thread, and the one that has the lock could never go on. So there is none: its M runs
- *                  it before anything else, or nothing. It is one such goroutine that an M has, at most; the
- *                  thread blocked with it, so there are no more threads than without this.
+ *                  malloc's, stdio's, that of gmtime().
+ *
+ * An M with such a goroutine gives its P to another M when there is more to do: what runs on top of a tied
+ * goroutine and blocks, in the kernel or on a lock of another kind, keeps that from going on; and it may be
+ * the one that would end the wait. For RT_TIED_ALONE that holds always: the thread blocked with it, so there are no more
+ * threads than without. For RT_TIED up to RT_TIED_MS waiting Ms, then others run on such an M as well: a thousand
+ * tight loops must not need a thousand threads. Rejected: that for all (a goroutine that reads a pipe stopped the
+ * one that computes, though the P went on).
  */
 #include "sched/hot.h"
 #include "sched/sched.h"
 #include "sched/time.h"
+
+/* Ms that wait with tied goroutines; with more, an M with such runs others as well. */
+#define RT_TIED_MS	32u
 
 /* ---- the M's own --------------------------------------------------------------------------------------- */
 
@@ -56,11 +62,56 @@ struct rt_g *rt_tied_pop(struct rt_m *mp, struct rt_p *pp)
 	return gp;
 }
 
+/*
+ * @pp goes to another M: the first of those that wait with tied goroutines has its turn after as many others as
+ * stand in the queue, or after its share of these, as if it stood at the end. Else it would wait for the 61st tick.
+ */
+void rt_tied_set_due(struct rt_p *pp)
+{
+	uint64_t n = rt_load_rlx(&pp->runqtail) - rt_load_rlx(&pp->runqhead) + pp->yieldq.n +
+		     rt_load_rlx(&rt_sched.globq.n) / rt_sched.maxprocs;
+
+	n /= rt_load_rlx(&rt_sched.nmtied) + 1;
+	pp->tied_due = pp->schedtick + (n ? n : 1);
+	pp->tick_look = 0;		/* is worked out anew */
+}
+
+bool rt_tied_is_due(const struct rt_p *pp)
+{
+	return pp->tied_due && pp->schedtick >= pp->tied_due && rt_load_rlx(&rt_sched.nmtied);
+}
+
 /* @gp came out of a taken block, or was stopped before it has stopped by itself after that. */
 void rt_tied_alone(struct rt_m *mp, struct rt_g *gp)
 {
 	gp->tied = RT_TIED_ALONE;
 	mp->alone = gp;
+}
+
+/* A P was given to @mp, for these if it has any: the first runs at once. */
+void rt_tied_granted(struct rt_m *mp)
+{
+	mp->served = false;
+	mp->tied_wait = 0;
+}
+
+/*
+ * May others run on this M, which has tied goroutines? Where there are more of such Ms than is good; and where it
+ * makes no difference: with one P that nobody takes, what blocks stops all.
+ */
+bool rt_tied_shares(const struct rt_m *mp)
+{
+	if (mp->alone)
+		return false;
+	return rt_load_rlx(&rt_sched.nmtied) >= RT_TIED_MS || (rt_sched.single && !rt_sched.handoff);
+}
+
+/* The one that @mp runs before it looks elsewhere, or NULL. */
+struct rt_g *rt_tied_next(struct rt_m *mp)
+{
+	if (!mp->served || !rt_tied_shares(mp))
+		return rt_tied_any(mp);
+	return NULL;
 }
 
 /* After a sleep without a P, which is over without one: rt_m_rescue(). */
