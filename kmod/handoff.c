@@ -49,9 +49,9 @@
 #include "internal.h"
 #include "trace.h"
 
-static bool handoff;
+static bool handoff = true;
 module_param(handoff, bool, 0644);
-MODULE_PARM_DESC(handoff, "An M that blocks lets its P go (default N); for processes that start later");
+MODULE_PARM_DESC(handoff, "An M that blocks lets its P go (default Y); N: nobody's, from now on");
 
 /*
  * About what a needless handoff costs, so that at worst twice of that is lost: a block that is shorter

@@ -7,7 +7,6 @@
 #include <stdatomic.h>
 
 #include "gmptest.h"
-#include "handoff_util.h"
 
 #define PROCS		2
 #define BLOCKERS	8

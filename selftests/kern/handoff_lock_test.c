@@ -9,7 +9,6 @@
 #include <stdbool.h>
 
 #include "gmptest.h"
-#include "handoff_util.h"
 
 #define HOLD_NS	5000000
 

@@ -15,7 +15,6 @@
 #include <sys/syscall.h>
 
 #include "gmptest.h"
-#include "handoff_util.h"
 
 #define WORKERS	24
 

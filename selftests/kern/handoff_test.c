@@ -17,7 +17,6 @@
 #include <sys/wait.h>
 
 #include "gmptest.h"
-#include "handoff_util.h"
 
 #define BLOCK_NS	50000000ll
 #define SOON_NS		10000000ll	/* emulation on a busy host; a quiet one shows 0.1 ms */

@@ -24,17 +24,6 @@ static int standby(int fd, int64_t ns, unsigned int *p)
 	return ret < 0 ? -errno : ret;
 }
 
-/* Off by default. */
-static void __attribute__((constructor)) switch_on(void)
-{
-	write_param("handoff", "Y");
-}
-
-static void __attribute__((destructor)) switch_off(void)
-{
-	write_param("handoff", "N");
-}
-
 FIXTURE(handoff)
 {
 	struct dev d;
