@@ -33,22 +33,24 @@ static void attend(struct rt_p *pp)
 }
 
 /*
- * Another M sleeps without a P and has goroutines tied to it: ours goes there, we look for another.
- * True: @mp has no P any more.
+ * Another M sleeps without a P and has goroutines tied to it, and it is their turn: our P goes there, we look
+ * for another. True: @mp has no P any more.
  */
 static bool serve_tied(struct rt_m *mp)
 {
 	struct rt_m *other;
 
 	/* It has tied ones itself: one runs first, or two such Ms would swap a P for ever. */
-	if (likely(!rt_load_rlx(&rt_sched.nmtied)) || (mp->tied.n && !mp->served))
+	if (likely(!rt_load_rlx(&rt_sched.nmtied)) || (mp->tied.n && !mp->served) || !rt_tied_turn(mp->p))
 		return false;
 	rt_lock(&rt_sched.lock);
 	other = rt_load_rlx(&rt_sched.gcwaiting) ? NULL : rt_m_tied_get();
 	rt_unlock(&rt_sched.lock);
+	mp->p->tied_due = 0;
 	if (!other)
 		return false;
-	rt_tied_set_due(mp->p);
+	if (rt_load_rlx(&rt_sched.nmtied))
+		rt_tied_set_due(mp->p, 1);
 	rt_m_give_p(other, rt_p_release(mp), false);
 	return true;
 }
@@ -463,7 +465,7 @@ static bool leave_to_others(struct rt_m *mp)
 	if (!mp->served || !rt_p_has_work(pp) || rt_tied_shares(mp))
 		return false;
 	stop_spinning_quietly(mp);
-	rt_tied_set_due(pp);
+	rt_tied_set_due(pp, 0);
 	queued = rt_p_has_queued(pp);
 	pp = rt_p_release(mp);
 	if (queued)
@@ -501,9 +503,7 @@ struct rt_g *rt_find_runnable(struct rt_m *mp)
 			if (gp)
 				return found(mp, gp);
 		}
-		if (unlikely(mp->p->schedtick % RT_GLOBQ_TICK == 0 || rt_runq_empty(mp->p) ||
-			     rt_tied_is_due(mp->p)) &&
-		    serve_tied(mp)) {
+		if (serve_tied(mp)) {
 			stop_spinning_quietly(mp);
 			continue;
 		}

@@ -57,7 +57,9 @@ rt_noinline bool rt_tick_look(struct rt_p *pp, uint64_t tick, struct rt_g **gp)
 	pp->tick_look = timers < globq ? timers : globq;
 	if (rt_tied_is_due(pp))
 		return true;
-	if (pp->tied_due && pp->tied_due < pp->tick_look)
+	if (pp->tied_due <= tick)
+		pp->tied_due = 0;	/* somebody else served them */
+	else if (pp->tied_due < pp->tick_look)
 		pp->tick_look = pp->tied_due;
 	if (tick % TIMER_TICKS == 0 && timer_due(pp))
 		return true;

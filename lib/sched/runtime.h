@@ -220,6 +220,7 @@ struct rt_sched {
 	uint32_t nmidlelocked;		/* lock */
 	struct rt_m *mtied, *mtied_tail;	/* lock; Ms that sleep without a P, with tied Gs */
 	uint32_t nmtied;		/* lock; atomic for readers */
+	uint32_t ntied;			/* Gs in mp->tied of all Ms; atomic */
 	uint32_t mcount;		/* lock; Ms in being, sysmon not counted */
 	uint64_t mcreated;		/* lock; Ms ever made */
 	struct rt_m *mwanted;		/* lock; to be made by sysmon, by schedlink; atomic for a look */

@@ -17,7 +17,7 @@
  * An M with such a goroutine gives its P to another M when there is more to do: what runs on top of a tied
  * goroutine and blocks, in the kernel or on a lock of another kind, keeps that from going on; and it may be
  * the one that would end the wait. For RT_TIED_ALONE that holds always: the thread blocked with it, so there are no more
- * threads than without. For RT_TIED up to RT_TIED_MS waiting Ms, then others run on such an M as well: a thousand
+ * threads than without. For RT_TIED while no more than RT_TIED_MAX wait, then others run on such an M as well: a thousand
  * tight loops must not need a thousand threads. Rejected: that for all (a goroutine that reads a pipe stopped the
  * one that computes, though the P went on).
  */
@@ -25,8 +25,8 @@
 #include "sched/sched.h"
 #include "sched/time.h"
 
-/* Ms that wait with tied goroutines; with more, an M with such runs others as well. */
-#define RT_TIED_MS	32u
+/* With more tied goroutines than this waiting, an M with such runs others as well. */
+#define RT_TIED_MAX	32u
 
 /* ---- the M's own --------------------------------------------------------------------------------------- */
 
@@ -49,14 +49,24 @@ void rt_tied_push(struct rt_m *mp, struct rt_g *gp)
 {
 	gp->tied = RT_TIED;
 	rt_gqueue_push(&mp->tied, gp);
+	rt_add_ar(&rt_sched.ntied, 1);
 	if (mp->tied.n == 1)
 		tied_set_wait(mp, mp->p);
+}
+
+static struct rt_g *pop(struct rt_m *mp)
+{
+	struct rt_g *gp = rt_gqueue_pop(&mp->tied);
+
+	if (gp)
+		rt_sub_ar(&rt_sched.ntied, 1);
+	return gp;
 }
 
 /* The first, or NULL. */
 struct rt_g *rt_tied_pop(struct rt_m *mp, struct rt_p *pp)
 {
-	struct rt_g *gp = rt_gqueue_pop(&mp->tied);
+	struct rt_g *gp = pop(mp);
 
 	tied_set_wait(mp, pp);
 	return gp;
@@ -64,21 +74,35 @@ struct rt_g *rt_tied_pop(struct rt_m *mp, struct rt_p *pp)
 
 /*
  * @pp goes to another M: the first of those that wait with tied goroutines has its turn after as many others as
- * stand in the queue, or after its share of these, as if it stood at the end. Else it would wait for the 61st tick.
+ * stand in the queue, or after its share of these, as if it stood at the end; but after 61 at most.
+ * @before: what that M runs before it looks at the queue.
  */
-void rt_tied_set_due(struct rt_p *pp)
+void rt_tied_set_due(struct rt_p *pp, uint32_t before)
 {
 	uint64_t n = rt_load_rlx(&pp->runqtail) - rt_load_rlx(&pp->runqhead) + pp->yieldq.n +
 		     rt_load_rlx(&rt_sched.globq.n) / rt_sched.maxprocs;
 
 	n /= rt_load_rlx(&rt_sched.nmtied) + 1;
-	pp->tied_due = pp->schedtick + (n ? n : 1);
+	if (n > RT_GLOBQ_TICK)
+		n = RT_GLOBQ_TICK;
+	pp->tied_due = pp->schedtick + before + (n ? n : 1);
 	pp->tick_look = 0;		/* is worked out anew */
 }
 
 bool rt_tied_is_due(const struct rt_p *pp)
 {
 	return pp->tied_due && pp->schedtick >= pp->tied_due && rt_load_rlx(&rt_sched.nmtied);
+}
+
+/*
+ * Some M waits: does it get this P now? The 61st tick is the global queue's, or Ms that come one after the other
+ * would take each of them; but it sees those that came without a P (they lost it), for which nothing is due yet.
+ */
+bool rt_tied_turn(struct rt_p *pp)
+{
+	if (!pp->tied_due && pp->schedtick % RT_GLOBQ_TICK == 0)
+		rt_tied_set_due(pp, 0);
+	return rt_tied_is_due(pp) || !rt_p_has_queued(pp);
 }
 
 /* @gp came out of a taken block, or was stopped before it has stopped by itself after that. */
@@ -103,15 +127,18 @@ bool rt_tied_shares(const struct rt_m *mp)
 {
 	if (mp->alone)
 		return false;
-	return rt_load_rlx(&rt_sched.nmtied) >= RT_TIED_MS || (rt_sched.single && !rt_sched.handoff);
+	return rt_load_rlx(&rt_sched.ntied) > RT_TIED_MAX || (rt_sched.single && !rt_sched.handoff);
 }
 
 /* The one that @mp runs before it looks elsewhere, or NULL. */
 struct rt_g *rt_tied_next(struct rt_m *mp)
 {
-	if (!mp->served || !rt_tied_shares(mp))
-		return rt_tied_any(mp);
-	return NULL;
+	struct rt_g *gp = mp->alone;
+
+	mp->alone = NULL;
+	if (!gp && (!mp->served || !rt_tied_shares(mp)))
+		gp = rt_tied_pop(mp, mp->p);
+	return gp;
 }
 
 /* After a sleep without a P, which is over without one: rt_m_rescue(). */
@@ -120,7 +147,7 @@ struct rt_g *rt_tied_any(struct rt_m *mp)
 	struct rt_g *gp = mp->alone;
 
 	mp->alone = NULL;
-	return gp ? gp : rt_gqueue_pop(&mp->tied);
+	return gp ? gp : pop(mp);
 }
 
 /* ---- Ms that wait for a P with them; sched.lock held ------------------------------------------------------ */
