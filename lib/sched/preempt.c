@@ -12,12 +12,10 @@
  * coming back is returning from the handler.
  *
  * The goroutine is then *tied*: compiled code may hold the address of a thread-local (errno), so it
- * goes on on this thread only, until its next voluntary scheduling point. It waits in mp->tied, which
- * nobody but this M looks at; an M that sleeps without a P while it has such goroutines is work for
- * whoever has one (sched.mtied). So a thousand tight loops need no more threads than Ps. A goroutine
+ * goes on on this thread only, until its next voluntary scheduling point: tied.c. A goroutine
  * that is about to make a declared system call leaves such an M first (syscall.c).
- * Rejected: one thread per preempted goroutine (Go's answer for locked ones); rewriting the
- * interrupted pc to a trampoline (the red zone, and the whole register state, would be ours to save).
+ * Rejected: rewriting the interrupted pc to a trampoline (the red zone, and the whole register state, would
+ * be ours to save).
  *
  * No signal is sent to a thread that sleeps in the kernel: a system call that cannot be restarted
  * would fail with EINTR because of us. Without the module that is a look at /proc (computes()) and then a
