@@ -20,6 +20,7 @@
  * threads than without. For RT_TIED while no more than RT_TIED_MAX wait, then others run on such an M as well: a thousand
  * tight loops must not need a thousand threads. Rejected: that for all (a goroutine that reads a pipe stopped the
  * one that computes, though the P went on).
+ * selftests/litmus/tied.pml shows what either would lead to.
  */
 #include "sched/hot.h"
 #include "sched/sched.h"
