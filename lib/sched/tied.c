@@ -16,11 +16,11 @@
  *
  * An M with such a goroutine gives its P to another M when there is more to do: what runs on top of a tied
  * goroutine and blocks, in the kernel or on a lock of another kind, keeps that from going on; and it may be
- * the one that would end the wait. For RT_TIED_ALONE that holds always: the thread blocked with it, so there are no more
- * threads than without. For RT_TIED while no more than RT_TIED_MAX wait, then others run on such an M as well: a thousand
- * tight loops must not need a thousand threads. Rejected: that for all (a goroutine that reads a pipe stopped the
- * one that computes, though the P went on).
- * selftests/litmus/tied.pml shows what either would lead to.
+ * the one that would end the wait (selftests/litmus/tied.pml). For RT_TIED_ALONE that holds always: the
+ * thread blocked with it, so there are no more threads than without. For RT_TIED while no more than
+ * RT_TIED_MAX of them wait; then others run on such an M as well, for a thousand tight loops must not need a
+ * thousand threads. Rejected: others on such an M always (a goroutine that read a pipe stopped one that
+ * computed, though the kernel had said that the P may go).
  */
 #include "sched/hot.h"
 #include "sched/sched.h"
