@@ -376,18 +376,14 @@ void gmp_handoff_in(struct gmp_worker *w)
  */
 int gmp_handoff_preempt(struct gmp_group *grp, unsigned long slot)
 {
-	unsigned long at = slot;
-	struct gmp_worker *w = gmp_worker_find(grp, &at);
-	int err = w && at == slot ? 0 : -ENOENT;
+	struct gmp_worker *w = gmp_worker_at(grp, slot);
 
 	if (!w)
-		return err;
-	if (!err) {
-		trace_gmp_preempt(w->grp->nr, w->m_id, READ_ONCE(w->u->goid));
-		queue_preempt(w);
-	}
+		return -ENOENT;
+	trace_gmp_preempt(w->grp->nr, w->m_id, READ_ONCE(w->u->goid));
+	queue_preempt(w);
 	gmp_worker_put(w);
-	return err;
+	return 0;
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */

@@ -476,6 +476,7 @@ struct gmp_worker *gmp_worker_current(void);
 struct gmp_worker *gmp_worker_of_task(const struct task_struct *task);
 void gmp_worker_execed(void);
 struct gmp_worker *gmp_worker_find(struct gmp_group *grp, unsigned long *slot);
+struct gmp_worker *gmp_worker_at(struct gmp_group *grp, unsigned long slot);
 void gmp_worker_put(struct gmp_worker *w);
 int gmp_worker_init(void);
 void gmp_worker_exit(void);

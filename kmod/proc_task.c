@@ -249,13 +249,9 @@ static int tasks_show(struct seq_file *m, void *v)
  */
 struct gmp_worker *gmp_worker_of_m(struct gmp_group *grp, u32 m_id)
 {
-	unsigned long slot = m_id;
-	struct gmp_worker *w;
+	struct gmp_worker *w = gmp_worker_at(grp, m_id);
 
-	if (m_id >= grp->nr_m)
-		return NULL;
-	w = gmp_worker_find(grp, &slot);
-	if (!w || (slot == m_id && w->m_id == m_id))
+	if (!w || w->m_id == m_id)
 		return w;
 	gmp_worker_put(w);
 	return NULL;

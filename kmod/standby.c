@@ -193,21 +193,17 @@ int gmp_standby_wait(struct gmp_group *grp, s64 timeout_ns, u32 *p)
  */
 int gmp_standby_kick(struct gmp_group *grp, unsigned long slot)
 {
-	unsigned long at = slot;
-	struct gmp_worker *s = gmp_worker_find(grp, &at);
-	int err = s && at == slot ? 0 : -ENOENT;
+	struct gmp_worker *s = gmp_worker_at(grp, slot);
 
 	if (!s)
-		return err;
-	if (!err) {
-		raw_spin_lock_irq(&grp->standby_lock);
-		WRITE_ONCE(s->kicked, true);	/* likewise */
-		if (s->waits)
-			wake_waiter(s);
-		raw_spin_unlock_irq(&grp->standby_lock);
-	}
+		return -ENOENT;
+	raw_spin_lock_irq(&grp->standby_lock);
+	WRITE_ONCE(s->kicked, true);	/* likewise */
+	if (s->waits)
+		wake_waiter(s);
+	raw_spin_unlock_irq(&grp->standby_lock);
 	gmp_worker_put(s);
-	return err;
+	return 0;
 }
 
 /* ---- life ---------------------------------------------------------------------------------- */

@@ -213,6 +213,26 @@ struct gmp_worker *gmp_worker_find(struct gmp_group *grp, unsigned long *slot)
 	return w;
 }
 
+/**
+ * gmp_worker_at() - the worker in a slot
+ * @grp: group the caller holds a reference on
+ * @slot: anything
+ *
+ * Context: process.
+ * Return: the worker with a reference for the caller, or NULL if nobody has the slot.
+ */
+struct gmp_worker *gmp_worker_at(struct gmp_group *grp, unsigned long slot)
+{
+	struct gmp_worker *w;
+
+	rcu_read_lock();
+	w = xa_load(&grp->workers, slot);
+	if (w && !refcount_inc_not_zero(&w->refs))
+		w = NULL;
+	rcu_read_unlock();
+	return w;
+}
+
 /* ---- how many ------------------------------------------------------------------------------ */
 
 static void uncount_thread(struct gmp_group *grp)
@@ -371,14 +391,12 @@ out:
 /* Is the slot's worker about to leave by itself? */
 static bool slot_is_leaving(struct gmp_group *grp, unsigned long slot)
 {
-	unsigned long at = slot;
-	struct gmp_worker *w = gmp_worker_find(grp, &at);
+	struct gmp_worker *w = gmp_worker_at(grp, slot);
 	bool leaving;
 
 	if (!w)
 		return true;
-	leaving = at != slot || READ_ONCE(w->state) > GMP_W_BOUND ||
-		  (READ_ONCE(w->task->flags) & PF_EXITING);
+	leaving = READ_ONCE(w->state) > GMP_W_BOUND || (READ_ONCE(w->task->flags) & PF_EXITING);
 	gmp_worker_put(w);
 	return leaving;
 }
