@@ -7,8 +7,8 @@
  * exact, not about right.
  */
 #include "kmod_harness.h"
+#include "uffd.h"
 #include <linux/futex.h>
-#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -498,23 +498,6 @@ TEST_F(cause, ipc)
 
 /* ---- page faults ------------------------------------------------------------------------------------ */
 
-static int make_uffd(struct blocker *b, int pages)
-{
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-	struct uffdio_api api = { .api = UFFD_API };
-
-	b->fd[0] = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	if (b->fd[0] < 0)
-		return -errno;
-	b->pages = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	reg.range.start = (unsigned long)b->pages;
-	reg.range.len = pages * PAGE;
-	if (ioctl(b->fd[0], UFFDIO_API, &api) || ioctl(b->fd[0], UFFDIO_REGISTER, &reg))
-		return -errno;
-	return 0;
-}
-
 static void block_touch(struct blocker *b, int i)
 {
 	(void)((volatile char *)b->pages)[i * PAGE];
@@ -522,18 +505,17 @@ static void block_touch(struct blocker *b, int i)
 
 static void fill_page(struct blocker *b, int i)
 {
-	struct uffdio_zeropage zero = {
-		.range = { (unsigned long)b->pages + i * PAGE, PAGE },
-	};
-
-	if (ioctl(b->fd[0], UFFDIO_ZEROPAGE, &zero))
+	if (uffd_fill(b->fd[0], b->pages + i * PAGE))
 		abort();
 }
 
 TEST_F(cause, fault)
 {
-	if (make_uffd(&self->b, TIMES))
+	self->b.fd[0] = uffd_open();
+	if (self->b.fd[0] < 0)
 		SKIP(return, "no userfaultfd");
+	self->b.pages = uffd_pages(self->b.fd[0], TIMES * PAGE);
+	ASSERT_NE(NULL, self->b.pages);
 	self->b.block = block_touch;
 	self->b.release = fill_page;
 	self->b.cause = "fault";
@@ -549,8 +531,11 @@ static void block_in_copy(struct blocker *b, int i)
 
 TEST_F(cause, fault_within_a_call)
 {
-	if (make_uffd(&self->b, TIMES))
+	self->b.fd[0] = uffd_open();
+	if (self->b.fd[0] < 0)
 		SKIP(return, "no userfaultfd");
+	self->b.pages = uffd_pages(self->b.fd[0], TIMES * PAGE);
+	ASSERT_NE(NULL, self->b.pages);
 	self->b.fd[1] = open("/proc/self/exe", O_RDONLY);
 	ASSERT_GE(self->b.fd[1], 0);
 	self->b.block = block_in_copy;

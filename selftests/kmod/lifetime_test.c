@@ -5,7 +5,7 @@
  * Every test begins and ends with /proc/gmp/stat saying "processes 0" and "ms 0".
  */
 #include "kmod_harness.h"
-#include <linux/userfaultfd.h>
+#include "uffd.h"
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
@@ -595,50 +595,6 @@ TEST_F(life, inherited_fd_outlives_nothing)
 
 /* ---- a reader that does not come back ------------------------------------------------------ */
 
-struct stuck {
-	char path[64];
-	void *page;
-	pid_t tid;
-	ssize_t n;
-};
-
-static void *stuck_reader(void *arg)
-{
-	struct stuck *s = arg;
-	int fd = open(s->path, O_RDONLY);
-
-	s->tid = gettid_();
-	s->n = read(fd, s->page, 4096);
-	close(fd);
-	return NULL;
-}
-
-static bool in_fault(pid_t tid)
-{
-	char path[64], *text;
-	bool yes;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/wchan", tid);
-	text = read_file(path);
-	yes = text && strstr(text, "userfault");
-	free(text);
-	return yes;
-}
-
-static int uffd_page(void **page)
-{
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-
-	*page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (fd < 0 || *page == MAP_FAILED || ioctl(fd, UFFDIO_API, &api))
-		return -1;
-	reg.range.start = (unsigned long)*page;
-	reg.range.len = 4096;
-	return ioctl(fd, UFFDIO_REGISTER, &reg) ? -1 : fd;
-}
-
 /*
  * A reader in the middle of read() on the directory of a process, for as long as it likes: the
  * process can exit, its number be used again, others attach; rmmod is refused; and in the end all
@@ -648,21 +604,16 @@ TEST_F(life, stuck_reader_holds_up_nobody)
 {
 	struct exec_arg arg = { .image = "attach", .registered = true, .mapped = true,
 				.ready = self->ready, .go = self->go };
-	struct uffdio_zeropage zero = { .range = { .len = 4096 } };
-	struct stuck s = { .n = -2 };
-	int uffd = uffd_page(&s.page);
+	struct stuck s = { .uffd = uffd_open(), .n = -2 };
 	struct crew other = { .threads = 1, .ready = self->ready };
 	unsigned long long begin;
-	pthread_t t;
 	pid_t pid, pid2;
 
-	if (uffd < 0)
+	if (s.uffd < 0)
 		SKIP(return, "no userfaultfd");
 	pid = start_child(exec_process, &arg);
 	ASSERT_TRUE(hear(self->ready[0]));
-	proc_path(s.path, sizeof(s.path), pid, "tasks");
-	pthread_create(&t, NULL, stuck_reader, &s);
-	ASSERT_TRUE(WAIT_FOR(s.tid && in_fault(s.tid)));
+	ASSERT_TRUE(get_stuck(&s, pid, "tasks"));
 
 	/* exec: the old group goes, the new one has to do without a directory */
 	begin = now_ns();
@@ -684,43 +635,32 @@ TEST_F(life, stuck_reader_holds_up_nobody)
 	EXPECT_LT(now_ns() - begin, 8000000000ull);
 	EXPECT_EQ(-2, s.n);
 
-	zero.range.start = (unsigned long)s.page;
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
-	pthread_join(t, NULL);
+	ASSERT_TRUE(get_loose(&s));
 	EXPECT_GT(s.n, 100);
-	close(uffd);
 }
 
 /* The directory of the new program comes once the old one's last reader has left. */
 TEST_F(life, directory_is_inherited)
 {
-	struct uffdio_zeropage zero = { .range = { .len = 4096 } };
-	struct stuck s = { .n = -2 };
-	int uffd = uffd_page(&s.page);
-	pthread_t t;
+	struct stuck s = { .uffd = uffd_open(), .n = -2 };
 	struct dev d;
 
-	if (uffd < 0)
+	if (s.uffd < 0)
 		SKIP(return, "no userfaultfd");
 	ASSERT_EQ(0, dev_attach(&d, 4, 1));
-	proc_path(s.path, sizeof(s.path), getpid(), "status");
-	pthread_create(&t, NULL, stuck_reader, &s);
-	ASSERT_TRUE(WAIT_FOR(s.tid && in_fault(s.tid)));
+	ASSERT_TRUE(get_stuck(&s, getpid(), "status"));
 	ASSERT_EQ(0, dev_unmap(&d));
 	close(d.fd);
 	ASSERT_EQ(0, dev_attach(&d, 5, 1));
 	ASSERT_EQ(0, dev_register(d.fd, 4, 4));
 	EXPECT_EQ(-1, status_value(getpid(), "Slots"));
 
-	zero.range.start = (unsigned long)s.page;
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
-	pthread_join(t, NULL);
+	ASSERT_TRUE(get_loose(&s));
 	EXPECT_TRUE(WAIT_FOR(status_value(getpid(), "Slots") == 5));
 	EXPECT_EQ(1, status_value(getpid(), "Ms"));
 	ASSERT_EQ(0, dev_unregister(d.fd));
 	dev_unmap(&d);
 	close(d.fd);
-	close(uffd);
 }
 
 /*
@@ -730,15 +670,13 @@ TEST_F(life, directory_is_inherited)
 TEST_F(life, read_of_the_dead)
 {
 	static const char *const files[] = { "tasks", "sched", "causes", "status", "goroutines" };
-	struct uffdio_zeropage zero = { .range = { .len = 4096 } };
-	struct stuck s = { .n = -2 };
-	int uffd = uffd_page(&s.page), fd[ARRAY_SIZE(files)];
+	struct stuck s = { .uffd = uffd_open(), .n = -2 };
+	int fd[ARRAY_SIZE(files)];
 	char path[64], buf[256];
 	unsigned int i;
-	pthread_t t;
 	struct dev d;
 
-	if (uffd < 0)
+	if (s.uffd < 0)
 		SKIP(return, "no userfaultfd");
 	ASSERT_EQ(0, dev_attach(&d, 4, 1));
 	for (i = 0; i < ARRAY_SIZE(files); i++) {
@@ -747,9 +685,7 @@ TEST_F(life, read_of_the_dead)
 		EXPECT_LT(0, read(fd[i], buf, sizeof(buf)));
 		EXPECT_EQ(0, lseek(fd[i], 0, SEEK_SET));
 	}
-	proc_path(s.path, sizeof(s.path), getpid(), "hist");
-	pthread_create(&t, NULL, stuck_reader, &s);
-	ASSERT_TRUE(WAIT_FOR(s.tid && in_fault(s.tid)));
+	ASSERT_TRUE(get_stuck(&s, getpid(), "hist"));
 	ASSERT_EQ(0, dev_unmap(&d));
 	close(d.fd);
 	for (i = 0; i < ARRAY_SIZE(files); i++) {
@@ -761,10 +697,7 @@ TEST_F(life, read_of_the_dead)
 		close(fd[i]);
 	}
 
-	zero.range.start = (unsigned long)s.page;
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
-	pthread_join(t, NULL);
-	close(uffd);
+	ASSERT_TRUE(get_loose(&s));
 }
 
 TEST_HARNESS_MAIN

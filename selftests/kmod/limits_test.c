@@ -6,7 +6,7 @@
  * Every test begins and ends with /proc/gmp/stat saying that nobody is there.
  */
 #include "kmod_harness.h"
-#include <linux/userfaultfd.h>
+#include "uffd.h"
 #include <sys/prctl.h>
 
 #define SOMEBODY	65533	/* another user than NOBODY */
@@ -179,68 +179,6 @@ static long bytes_of(unsigned int nr_m)
 	return a.user_len + a.kern_len;
 }
 
-/* ---- a reader that does not come back --------------------------------------------------------- */
-
-struct stuck {
-	char path[64];
-	void *page;
-	int uffd;
-	pthread_t thread;
-	pid_t tid;
-};
-
-static void *stuck_reader(void *arg)
-{
-	struct stuck *s = arg;
-	int fd = open(s->path, O_RDONLY | O_CLOEXEC);
-
-	s->tid = gettid_();
-	(void)!read(fd, s->page, 4096);
-	close(fd);
-	return NULL;
-}
-
-static bool in_fault(pid_t tid)
-{
-	char path[64], *text;
-	bool yes;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/wchan", tid);
-	text = read_file(path);
-	yes = text && strstr(text, "userfault");
-	free(text);
-	return yes;
-}
-
-/* Reads the status of @pid into a page that never comes. */
-static bool get_stuck(struct stuck *s, pid_t pid)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-
-	s->uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	s->page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (s->uffd < 0 || s->page == MAP_FAILED || ioctl(s->uffd, UFFDIO_API, &api))
-		return false;
-	reg.range.start = (unsigned long)s->page;
-	reg.range.len = 4096;
-	if (ioctl(s->uffd, UFFDIO_REGISTER, &reg))
-		return false;
-	proc_path(s->path, sizeof(s->path), pid, "status");
-	pthread_create(&s->thread, NULL, stuck_reader, s);
-	return WAIT_FOR(s->tid && in_fault(s->tid));
-}
-
-static bool get_loose(struct stuck *s)
-{
-	struct uffdio_zeropage zero = { .range = { (unsigned long)s->page, 4096 } };
-	bool ok = !ioctl(s->uffd, UFFDIO_ZEROPAGE, &zero);
-
-	pthread_join(s->thread, NULL);
-	close(s->uffd);
-	return ok;
-}
-
 /* ---- processes ------------------------------------------------------------------------------ */
 
 static const struct member nobody = { .uid = NOBODY, .nr_m = 1 };
@@ -322,7 +260,7 @@ static int next_answer(struct member *m)
 TEST_F(limits, a_reader_that_stays)
 {
 	struct member m = nobody;
-	struct stuck s[2] = { };
+	struct stuck s[2] = { { .uffd = uffd_open() }, { .uffd = uffd_open() } };
 	pid_t pid[3];
 	int i;
 
@@ -332,7 +270,7 @@ TEST_F(limits, a_reader_that_stays)
 	for (i = 0; i < 2; i++) {
 		pid[i] = start_child(twice_main, &m);
 		ASSERT_EQ(0, next_answer(&m));
-		ASSERT_TRUE(get_stuck(&s[i], pid[i]));
+		ASSERT_TRUE(get_stuck(&s[i], pid[i], "status"));
 		tell(m.go[1]);
 		EXPECT_EQ(i ? EAGAIN : 0, next_answer(&m));
 		tell(m.go[1]);

@@ -4,8 +4,8 @@
  * is true, and it says it only to those who may know.
  */
 #include "kmod_harness.h"
+#include "uffd.h"
 #include <linux/capability.h>
-#include <linux/userfaultfd.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -610,26 +610,21 @@ static void *fault_thread(void *arg)
 /* A page fault that waits is a block like any other. */
 TEST_F(proc, state_in_page_fault)
 {
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING, .range.len = 4096 };
-	struct uffdio_zeropage zero = { .range.len = 4096 };
-	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	struct uffdio_api api = { .api = UFFD_API };
 	struct sleeper s = { .d = &self->d };
+	int uffd = uffd_open();
 	void *page;
 	pthread_t t;
 
 	if (uffd < 0)
 		SKIP(return, "no userfaultfd");
-	page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	reg.range.start = zero.range.start = (unsigned long)page;
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_API, &api));
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_REGISTER, &reg));
+	page = uffd_pages(uffd, 4096);
+	ASSERT_NE(NULL, page);
 	s.before = (void (*)(void))page;
 	pthread_create(&t, NULL, fault_thread, &s);
 	ASSERT_TRUE(WAIT_FOR(s.tid && task_is(self->pid, s.tid, "state", "blocked") &&
 			     task_value(self->pid, s.tid, "state_ns") > 20000000));
 	EXPECT_GE(task_value(self->pid, s.tid, "blocked"), 1);
-	ASSERT_EQ(0, ioctl(uffd, UFFDIO_ZEROPAGE, &zero));
+	ASSERT_EQ(0, uffd_fill(uffd, page));
 	pthread_join(t, NULL);
 	EXPECT_TRUE(WAIT_FOR(status_value(self->pid, "BlockedNs") > 20000000));
 }
