@@ -4,8 +4,8 @@
  * when a thread sleeps, when it must leave it alone, and what it answers to nonsense.
  */
 #include "kmod_harness.h"
+#include "tracefs.h"
 #include <signal.h>
-#include <sys/mount.h>
 
 #define RUNNING(m, seq)	GMP_P_WORD(GMP_P_RUNNING, (m) + 1, seq)
 #define BLOCKED(m, seq)	GMP_P_WORD(GMP_P_SYSCALL, (m) + 1, seq)
@@ -370,8 +370,7 @@ TEST_F(handoff, nobody_is_woken_without_work)
 
 /* ---- what gmp_return says -------------------------------------------------------------------- */
 
-#define TRACEFS		"/sys/kernel/tracing"
-#define INSTANCE	TRACEFS "/instances/gmp_handoff_test"
+#define INSTANCE	TRACE_INSTANCE("gmp_handoff_test")
 
 /* Events of our M with that text. */
 static int returns(const char *with)
@@ -392,10 +391,7 @@ TEST_F(handoff, lost_is_of_this_return)
 	struct timespec ts = { .tv_nsec = 100000000 };
 	pthread_t thread;
 
-	if (access(TRACEFS "/events", F_OK))
-		mount("tracefs", TRACEFS, "tracefs", 0, NULL);
-	rmdir(INSTANCE);
-	ASSERT_EQ(0, mkdir(INSTANCE, 0755));
+	ASSERT_EQ(0, make_instance(INSTANCE));
 	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
 	self->d.u[0].crit = 1;
 	pthread_create(&thread, NULL, take, &t);

@@ -3,10 +3,9 @@
  * trace_test.c - the tracepoint gmp:gmp_carrier, as tracefs shows it, in an instance of its own.
  */
 #include "kmod_harness.h"
-#include <sys/mount.h>
+#include "tracefs.h"
 
-#define TRACEFS		"/sys/kernel/tracing"
-#define INSTANCE	TRACEFS "/instances/gmp_trace_test"
+#define INSTANCE	TRACE_INSTANCE("gmp_trace_test")
 #define EVENT		INSTANCE "/events/gmp/gmp_carrier"
 
 FIXTURE(trace)
@@ -17,10 +16,7 @@ FIXTURE(trace)
 
 FIXTURE_SETUP(trace)
 {
-	if (access(TRACEFS "/events", F_OK))
-		mount("tracefs", TRACEFS, "tracefs", 0, NULL);
-	rmdir(INSTANCE);
-	ASSERT_EQ(0, mkdir(INSTANCE, 0755));
+	ASSERT_EQ(0, make_instance(INSTANCE));
 	self->pid = getpid();
 	ASSERT_EQ(0, dev_attach(&self->d, 16, 4));
 	ASSERT_EQ(0, dev_register(self->d.fd, 5, 77));
