@@ -8,6 +8,8 @@
  *   SKIP("reason")                counted and named by the runner
  *   DEATH(statement, "text")      the statement must end a child with status 2, "text" on its stderr
  *   gmptest_seed()                printed once; GMP_SEED=n repeats it
+ *   gmptest_rand(&state)          a random number
+ *   gmptest_sort(v, n)            numbers, the least first
  *   GMPTEST_SCALE(n)              how often: @n, a twentieth of it under a sanitizer or Valgrind
  *
  * GMPTEST_SKIPS names a file of "PROGRAM CASE reason" lines: tests that cannot be run this time.
@@ -183,6 +185,18 @@ static inline uint32_t gmptest_rand(uint64_t *state)
 	*state ^= *state << 25;
 	*state ^= *state >> 27;
 	return (uint32_t)((*state * 0x2545f4914f6cdd1dull) >> 32);
+}
+
+static inline int gmptest_by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static inline void gmptest_sort(uint64_t *v, size_t n)
+{
+	qsort(v, n, sizeof(*v), gmptest_by_value);
 }
 
 #ifdef GMPRT_H

@@ -114,13 +114,6 @@ static void read_status(void)
 	close(fd);
 }
 
-static int by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 #define LOOKS	10000
 
 static int readers(void)
@@ -138,7 +131,7 @@ static int readers(void)
 		usleep(1000);
 	}
 	CHECK_EQ(pthread_join(t, NULL), 0);
-	qsort(took, (size_t)n, sizeof(*took), by_value);
+	gmptest_sort(took, (size_t)n);
 	printf("# %ld rows, %llu MB in %.2f s, the longest read() %.1f ms; meanwhile %d reads of status: median %.2f ms, "
 	       "longest %.1f ms\n", list.rows, (unsigned long long)list.bytes >> 20, (double)list.ns / 1e9,
 	       (double)list.longest_read / 1e6, n, (double)took[n / 2] / 1e6, (double)took[n - 1] / 1e6);

@@ -30,14 +30,6 @@ static void nap(long ns)
 		CHECK_EQ(errno, EINTR);
 }
 
-static uint64_t next_random(uint64_t *x)
-{
-	*x ^= *x << 13;
-	*x ^= *x >> 7;
-	*x ^= *x << 17;
-	return *x;
-}
-
 static void worker(void *arg)
 {
 	uint64_t x = ((uintptr_t)arg + 1) * 0x9e3779b97f4a7c15ull;
@@ -45,9 +37,9 @@ static void worker(void *arg)
 	int v = 0;
 
 	for (;;) {
-		switch (next_random(&x) % 4) {
+		switch (gmptest_rand(&x) % 4) {
 		case 0:
-			nap((long)(x >> 20) % 2000000);
+			nap(gmptest_rand(&x) % 2000000);
 			shared->blocks++;
 			break;
 		case 1:
@@ -55,7 +47,7 @@ static void worker(void *arg)
 			shared->yields++;
 			break;
 		case 2:
-			gmp_sleep((int64_t)(x >> 20) % 300000);
+			gmp_sleep(gmptest_rand(&x) % 300000);
 			break;
 		default:
 			CHECK_EQ(gmp_chan_send(c, &v), 0);
@@ -241,7 +233,7 @@ TEST(kill_at_any_moment)
 	for (int i = 0; i < 60; i++) {
 		pid_t pid = start(i % 2 ? "1" : "3");
 
-		nap((long)(next_random(&x) % 40000000));
+		nap(gmptest_rand(&x) % 40000000);
 		finish(pid);
 	}
 }

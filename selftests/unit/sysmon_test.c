@@ -38,17 +38,10 @@ static void tight(void *arg)
 			;
 }
 
-static int by_size(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* A quarter of @v is less than this: what the machine's other work does not explain. */
 static uint64_t quarter(uint64_t *v, size_t n)
 {
-	qsort(v, n, sizeof(*v), by_size);
+	gmptest_sort(v, n);
 	printf("# %zu: least %llu us, quarter %llu us, median %llu us, most %llu us\n", n,
 	       (unsigned long long)(v[0] / US), (unsigned long long)(v[n / 4] / US),
 	       (unsigned long long)(v[n / 2] / US), (unsigned long long)(v[n - 1] / US));
