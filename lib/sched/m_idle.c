@@ -149,7 +149,7 @@ static int start(struct rt_p *pp, bool spinning, bool tied)
 			rt_sub_ar(&rt_sched.nmspinning, 1);
 		return 0;
 	}
-	mp = tied ? rt_m_tied_get() : NULL;
+	mp = tied && rt_tied_turn(pp) ? rt_m_tied_get() : NULL;
 	if (!mp)
 		mp = idle_get();
 	rt_unlock(&rt_sched.lock);
@@ -234,6 +234,30 @@ static bool resumed(struct rt_m *mp)
 }
 
 /*
+ * @mp has tied goroutines and stands in line for a P behind others. One that can be had now goes to whose turn
+ * it is: taken by who came last, one that computes would have each P that those before it let go. Returned
+ * if that is @mp. sched.lock held.
+ */
+static struct rt_p *wait_in_line(struct rt_m *mp)
+{
+	struct rt_p *pp = rt_load_rlx(&rt_sched.gcwaiting) ? NULL : rt_p_idle_get();
+	struct rt_m *next;
+
+	rt_m_tied_put(mp);
+	if (!pp)
+		pp = rt_handoff_any();
+	if (!pp)
+		return NULL;
+	next = rt_tied_turn(pp) ? NULL : idle_get();
+	if (!next)
+		next = rt_m_tied_get();
+	if (next == mp)
+		return pp;
+	rt_m_give_p(next, pp, false);
+	return NULL;
+}
+
+/*
  * Sleeps until given a P, or until the end. Context: g0, no P. Return: false when this M is to end.
  */
 bool rt_m_stop(struct rt_m *mp)
@@ -247,20 +271,9 @@ bool rt_m_stop(struct rt_m *mp)
 		rt_unlock(&rt_sched.lock);
 		return false;
 	}
-	pp = rt_m_has_tied(mp) && !rt_load_rlx(&rt_sched.gcwaiting) ? rt_p_idle_get() : NULL;
-	if (pp) {
-		rt_unlock(&rt_sched.lock);
-		rt_tied_granted(mp);
-		rt_p_acquire(mp, pp);
-		return true;
-	}
-	if (rt_m_has_tied(mp))
-		rt_m_tied_put(mp);
-	else
+	if (!rt_m_has_tied(mp)) {
 		idle_put(mp);
-	pp = mp->wants_p ? rt_handoff_any() : NULL;
-	if (pp) {
-		rt_m_tied_remove(mp);
+	} else if ((pp = wait_in_line(mp)) != NULL) {
 		rt_unlock(&rt_sched.lock);
 		rt_tied_granted(mp);
 		rt_p_acquire(mp, pp);

@@ -150,8 +150,7 @@ bool rt_tied_shares(const struct rt_m *mp);
 void rt_tied_set_due(struct rt_p *pp, uint32_t before);
 bool rt_tied_is_due(const struct rt_p *pp);
 bool rt_tied_turn(struct rt_p *pp);
-void rt_m_tied_put(struct rt_m *mp);		/* these three: sched.lock held */
-void rt_m_tied_remove(struct rt_m *mp);
+void rt_m_tied_put(struct rt_m *mp);		/* these two: sched.lock held */
 struct rt_m *rt_m_tied_get(void);		/* an M that needs a P for its tied Gs */
 void rt_m_give_p(struct rt_m *mp, struct rt_p *pp, bool spinning);
 void rt_m_thread_init(struct rt_m *mp);

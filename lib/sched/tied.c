@@ -166,22 +166,6 @@ void rt_m_tied_put(struct rt_m *mp)
 	rt_store_rel(&rt_sched.nmtied, rt_sched.nmtied + 1);
 }
 
-/* @mp was just put at the end. */
-void rt_m_tied_remove(struct rt_m *mp)
-{
-	struct rt_m *last = NULL;
-
-	for (struct rt_m *m = rt_sched.mtied; m != mp; m = m->schedlink)
-		last = m;
-	if (last)
-		last->schedlink = NULL;
-	else
-		rt_sched.mtied = NULL;
-	rt_sched.mtied_tail = last;
-	rt_store_rel(&rt_sched.nmtied, rt_sched.nmtied - 1);
-	mp->wants_p = false;
-}
-
 struct rt_m *rt_m_tied_get(void)
 {
 	struct rt_m *mp = rt_sched.mtied;
