@@ -465,13 +465,14 @@ static bool leave_to_others(struct rt_m *mp)
 	if (!mp->served || !rt_p_has_work(pp) || rt_tied_shares(mp))
 		return false;
 	stop_spinning_quietly(mp);
-	rt_tied_set_due(pp, 0);
+	if (!rt_tied_is_due(pp))
+		rt_tied_set_due(pp, 0);
 	queued = rt_p_has_queued(pp);
 	pp = rt_p_release(mp);
-	if (queued)
-		rt_m_start_other(pp);
-	else
+	if (!queued)
 		rt_m_start(pp, false);
+	else if (rt_m_start_other(pp) < 0)
+		rt_tied_share();	/* no thread to be had: others run on ours then, or never */
 	return true;
 }
 

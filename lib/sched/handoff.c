@@ -88,7 +88,7 @@ bool rt_m_rescue(void)
 
 	rt_lock(&rt_sched.lock);
 	/* The world stands: nobody is stuck but by its own doing. While it is being stopped, that may need us. */
-	mp = rt_load_rlx(&rt_sched.gcwaiting) && !rt_sched.stopwait ? NULL : rt_m_tied_get();
+	mp = rt_load_rlx(&rt_sched.gcwaiting) && !rt_sched.stopwait ? NULL : rt_m_tied_get_alone();
 	rt_unlock(&rt_sched.lock);
 	if (!mp)
 		return false;

@@ -2,7 +2,7 @@
 /*
  * m.c - the Ms: all of them, their numbers, how a thread becomes one and is none any more.
  *
- * Owns:       allm, the numbers of Ms, sched.mdead.       Not here: m_make.c, m_idle.c.
+ * Owns:       allm, the numbers of Ms, sched.mdead, sched.munmade.       Not here: m_make.c, m_idle.c.
  * Invariants: at most sched.maxmcount Ms.
  * Locks:      sched.lock. allm is an RCU list: readers need no lock, an M is freed a grace period
  *             after it left the list.
@@ -74,37 +74,65 @@ static rt_cold _Noreturn void exhausted(void)
 	rt_throw("thread exhaustion");
 }
 
-/* A new M on allm, not yet a thread. NULL: no memory, or the run is over. */
-struct rt_m *rt_m_alloc(void)
+/* One for which no thread could be made. sched.lock held. */
+static struct rt_m *unmade_get(void)
+{
+	struct rt_m *mp = rt_sched.munmade;
+
+	if (!mp)
+		return NULL;
+	rt_sched.munmade = mp->schedlink;
+	mp->schedlink = NULL;
+	rt_own_add(&rt_sched.mcount, 1);
+	rt_own_add(&rt_sched.mcreated, 1);
+	return mp;
+}
+
+/* A new M to @node, on allm. False: the run is over, or there are too many. sched.lock held. */
+static bool m_add(struct rt_m *mp)
+{
+	int64_t id = rt_load_acq(&rt_sched.ending) ? -1 : id_take();
+
+	if (id < 0)
+		return false;
+	mp->id = (uint32_t)id;
+	rt_own_add(&rt_sched.mcount, 1);
+	rt_own_add(&rt_sched.mcreated, 1);
+	mp->alllink = rt_sched.allm;
+	rt_store_rel(&rt_sched.allm, mp);
+	return true;
+}
+
+static struct rt_m *m_new(void)
 {
 	struct m_node *node = aligned_alloc(64, (sizeof(*node) + 63) & ~63ul);
-	struct rt_m *mp;
-	int64_t id = -1;
-	bool ending;
+	bool added, ending;
 
 	if (!node)
 		return NULL;
 	memset(node, 0, sizeof(*node));
-	mp = &node->m;
-	mp->slot = &mp->own_slot;
+	node->m.slot = &node->m.own_slot;
 	rt_lock(&rt_sched.lock);
 	ending = rt_load_acq(&rt_sched.ending);
-	if (!ending)
-		id = id_take();
-	if (id >= 0) {
-		mp->id = (uint32_t)id;
-		rt_own_add(&rt_sched.mcount, 1);
-		rt_own_add(&rt_sched.mcreated, 1);
-		mp->alllink = rt_sched.allm;
-		rt_store_rel(&rt_sched.allm, mp);
-	}
+	added = m_add(&node->m);
 	rt_unlock(&rt_sched.lock);
-	if (id >= 0)
-		return mp;
+	if (added)
+		return &node->m;
 	free(node);
 	if (!ending)
 		exhausted();
 	return NULL;
+}
+
+/* An M on allm, not yet a thread. NULL: no memory, or the run is over. */
+struct rt_m *rt_m_alloc(void)
+{
+	struct rt_m *mp;
+
+	rt_lock(&rt_sched.lock);
+	mp = rt_load_acq(&rt_sched.ending) ? NULL : unmade_get();
+	rt_unlock(&rt_sched.lock);
+	return mp ? mp : m_new();
 }
 
 /* Takes @mp off allm; its number stays taken. sched.lock held. */
@@ -130,13 +158,49 @@ static void m_free(struct rt_m *mp)
 	rt_call_rcu(&rt_container_of(mp, struct m_node, m)->rcu, free_node);
 }
 
-/* Takes back what rt_m_alloc() did, for one that never became a thread. */
+/* At the end it is not to be used again; once. sched.lock held. */
+static void unlink_unmade(struct rt_m *mp)
+{
+	if (!mp->created)
+		return;
+	mp->created = false;
+	rt_own_add(&rt_sched.mcount, 1);	/* which rt_m_unlink() takes off */
+	rt_m_unlink(mp);
+}
+
+/*
+ * Takes back what rt_m_alloc() did, for one that never became a thread. It stays on allm: to free it takes a
+ * grace period, for which liburcu may want a thread of its own, and ends the process if there is none to be had.
+ */
 void rt_m_unmake(struct rt_m *mp)
 {
 	rt_lock(&rt_sched.lock);
-	rt_m_unlink(mp);
+	mp->schedlink = rt_sched.munmade;
+	rt_sched.munmade = mp;
+	rt_own_add(&rt_sched.mcount, -1);
+	if (rt_load_acq(&rt_sched.ending))
+		unlink_unmade(mp);
 	rt_unlock(&rt_sched.lock);
-	m_free(mp);
+}
+
+/* The end: takes them off allm, where only threads are waited for, */
+void rt_m_unlink_unmade(void)
+{
+	rt_lock(&rt_sched.lock);
+	for (struct rt_m *mp = rt_sched.munmade; mp; mp = mp->schedlink)
+		unlink_unmade(mp);
+	rt_unlock(&rt_sched.lock);
+}
+
+/* and when no thread is left frees them. */
+void rt_m_free_unmade(void)
+{
+	struct rt_m *mp;
+
+	while ((mp = rt_sched.munmade) != NULL) {
+		rt_sched.munmade = mp->schedlink;
+		free(rt_container_of(mp, struct m_node, m));
+	}
 }
 
 /* Where the thread's own stack lies: wanted by sanitizers only, and dear to find out for m0. */

@@ -12,8 +12,9 @@
 void rt_m_register(struct rt_m *mp);
 /* A new M on allm, not yet a thread. NULL: no memory, or the run is over. */
 struct rt_m *rt_m_alloc(void);
-/* Takes back what rt_m_alloc() did, for one that never became a thread. */
+/* Takes back what rt_m_alloc() did, for one that never became a thread; it is used again, and freed at the end. */
 void rt_m_unmake(struct rt_m *mp);
+void rt_m_unlink_unmade(void);
 /* One that ends leaves allm, its number is free; sched.lock held. */
 void rt_m_unlink(struct rt_m *mp);
 /* A new M, which gets @pp and runs @picked first, if not NULL. 0 or -errno: @pp is the caller's. */

@@ -96,9 +96,11 @@ static void place(struct rt_p *pp)
 		rt_gcstop_taken(pp);
 		return;
 	}
-	mp = rt_m_tied_get();
+	mp = rt_tied_turn(pp) ? rt_m_tied_get() : NULL;
 	if (!mp && rt_sched.globq.n)
 		mp = idle_get();
+	if (!mp)
+		mp = rt_m_tied_get();
 	if (mp)
 		rt_m_give_p(mp, pp, false);
 	else
@@ -169,9 +171,9 @@ int rt_m_start(struct rt_p *pp, bool spinning)
 }
 
 /* For what is queued: an M with tied goroutines would run one of these. */
-void rt_m_start_other(struct rt_p *pp)
+int rt_m_start_other(struct rt_p *pp)
 {
-	start(pp, false, false);
+	return start(pp, false, false);
 }
 
 /* As rt_m_start(), for an M without tied goroutines, which is to run @gp first; m0 only for main. */

@@ -133,6 +133,7 @@ void rt_m_forget_wanted(void)
 
 	while ((mp = wanted_get()) != NULL)
 		rt_m_unmake(mp);
+	rt_m_unlink_unmade();
 }
 
 int rt_m_create(struct rt_p *pp, bool spinning, struct rt_g *picked)

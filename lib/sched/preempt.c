@@ -267,6 +267,26 @@ void rt_preempt_all(uint32_t why)
 	}
 }
 
+/*
+ * Ms without a P whose goroutine computes are to come back to the scheduler: their P was taken, and the module has
+ * not seen them since; or they were rescued (sysmon.c). Reader of RCU. True: there are such.
+ */
+bool rt_preempt_lost(void)
+{
+	bool any = false;
+
+	for (struct rt_m *mp = rt_load_acq(&rt_sched.allm); mp; mp = rt_load_acq(&mp->alllink)) {
+		if (!rt_load_rlx(&mp->curg) || !rt_load_rlx(&mp->slot->lost))
+			continue;
+		any = true;
+		if (rt_sched.handoff && mp->slot != &mp->own_slot)
+			rt_sched.kern->preempt(mp->id);
+		else if (installed && computes(mp) == RT_ASKED_COMPUTES)
+			rt_mark_send(mp->tid, &mark);
+	}
+	return any;
+}
+
 /* ---- regions ---------------------------------------------------------------------------------------------------- */
 
 RT_PUBLIC void gmp_nopreempt_begin(void)

@@ -296,8 +296,10 @@ static void tear_down(void)
 		rt_poller()->teardown();
 	rt_m_end_main();
 	left_behind = left > 0;
-	if (!left_behind)
+	if (!left_behind) {
+		rt_m_free_unmade();
 		release_run(false);
+	}
 	rt_signal_fini();
 }
 

@@ -221,12 +221,14 @@ struct rt_sched {
 	struct rt_m *mtied, *mtied_tail;	/* lock; Ms that sleep without a P, with tied Gs */
 	uint32_t nmtied;		/* lock; atomic for readers */
 	uint32_t ntied;			/* Gs in mp->tied of all Ms; atomic */
+	uint64_t share_until;		/* rt_tied_share(); atomic */
 	uint32_t mcount;		/* lock; Ms in being, sysmon not counted */
 	uint64_t mcreated;		/* lock; Ms ever made */
 	struct rt_m *mwanted;		/* lock; to be made by sysmon, by schedlink; atomic for a look */
 	sigset_t sigmask;		/* const: of m0 when the run began */
 	uint32_t timerslack;		/* const: likewise */
 	struct rt_m *mdead;		/* lock; ended threads to be joined, by schedlink */
+	struct rt_m *munmade;		/* lock; on allm, never were threads: to be used again, by schedlink */
 	uint64_t mids[(GMP_MAX_M + 63) / 64];	/* lock; numbers in use */
 	uint32_t maxmcount;		/* 10000; tests set less */
 	struct rt_p *pidle;		/* lock */

@@ -136,7 +136,7 @@ struct rt_g *rt_find_runnable(struct rt_m *mp);	/* find.c; g0; NULL: this M is t
 int rt_m_init_main(void);			/* the calling thread becomes m0 */
 void rt_m_end_main(void);			/* and is none any more */
 int rt_m_start(struct rt_p *pp, bool spinning);	/* an M for @pp (or an idle P); 0 or -errno: @pp is idle again */
-void rt_m_start_other(struct rt_p *pp);	/* not one with tied Gs */
+int rt_m_start_other(struct rt_p *pp);	/* not one with tied Gs */
 bool rt_m_stop(struct rt_m *mp);		/* sleep until given a P; false: the M is to end. g0, no P */
 bool rt_m_stop_locked(struct rt_m *mp);		/* the same until its locked G gets one */
 void rt_m_start_locked(struct rt_m *mp, struct rt_p *pp);
@@ -147,11 +147,13 @@ void rt_tied_alone(struct rt_m *mp, struct rt_g *gp);
 struct rt_g *rt_tied_any(struct rt_m *mp);
 struct rt_g *rt_tied_next(struct rt_m *mp);
 bool rt_tied_shares(const struct rt_m *mp);
+void rt_tied_share(void);
 void rt_tied_set_due(struct rt_p *pp, uint32_t before);
 bool rt_tied_is_due(const struct rt_p *pp);
 bool rt_tied_turn(struct rt_p *pp);
-void rt_m_tied_put(struct rt_m *mp);		/* these two: sched.lock held */
+void rt_m_tied_put(struct rt_m *mp);		/* these: sched.lock held */
 struct rt_m *rt_m_tied_get(void);		/* an M that needs a P for its tied Gs */
+struct rt_m *rt_m_tied_get_alone(void);
 void rt_m_give_p(struct rt_m *mp, struct rt_p *pp, bool spinning);
 void rt_m_thread_init(struct rt_m *mp);
 void rt_m_thread_exit(struct rt_m *mp);
@@ -159,6 +161,7 @@ void rt_m_reap(void);
 int rt_m_clone(pthread_t *thread, void *(*fn)(void *), void *arg);	/* all signals blocked; 0 or -errno */
 void rt_m_make_wanted(void);
 void rt_m_forget_wanted(void);
+void rt_m_free_unmade(void);
 void rt_m_wake_all(void);
 void rt_m_disown(struct rt_m *mp);		/* sched.lock held */
 uint32_t rt_m_wait_others(int64_t ns);

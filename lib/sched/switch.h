@@ -103,6 +103,8 @@ static rt_always_inline struct rt_g *rt_pick_queued(struct rt_m *mp, struct rt_p
 	struct rt_g *gp;
 
 	if (unlikely(mp->tied.n)) {
+		if (!rt_tied_shares(mp))
+			return NULL;
 		gp = rt_tied_take(mp, pp);
 		if (gp)
 			return gp;

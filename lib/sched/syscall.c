@@ -22,8 +22,12 @@ static uint64_t syscall_word(struct rt_p *pp, struct rt_m *mp)
 /* On g0: @gp and the P go to another M; this one waits until somebody serves its tied Gs. */
 static bool move_commit(struct rt_g *gp, void *arg)
 {
+	struct rt_m *mp = rt_getm();
+
 	(void)arg;
-	rt_m_start_with(rt_p_release(rt_getm()), gp);
+	if (rt_m_has_tied(mp) && !rt_tied_is_due(mp->p))
+		rt_tied_set_due(mp->p, 1);
+	rt_m_start_with(rt_p_release(mp), gp);
 	return true;
 }
 

@@ -47,6 +47,7 @@ static struct {
 	uint32_t stop;		/* atomic */
 	bool scavenges;		/* there are pages to give back, now or in a second; sysmon's */
 	uint64_t next_scavenge;	/* sysmon's */
+	uint64_t rescued;	/* when an M was rescued last; 0: all have come back */
 	uint32_t told;		/* futex: 1 = a timer comes before the end of the nap */
 } mon;
 
@@ -177,7 +178,16 @@ static bool rescue(struct rt_p *pp, uint64_t now)
 		return false;
 	pp->seen_sleepwhen = now - STUCK_NS + RESCUE_NS;
 	rt_own_add(&pp->c.rescues, 1);
+	mon.rescued = now;
 	return true;
+}
+
+/* Those that were rescued have had a time slice: they come back, or compute on without a P for ever. */
+static void end_rescues(uint64_t now)
+{
+	if (!mon.rescued || mon.rescued + RT_FORCE_PREEMPT_NS > now)
+		return;
+	mon.rescued = rt_preempt_lost() ? now : 0;
 }
 
 static bool retake(uint64_t now)
@@ -417,7 +427,7 @@ static void deep_sleep(void)
 	}
 	if (rt_checkdead() && limit < 0)
 		limit = STRANGERS_NS;
-	if (unserved() || unpolled())
+	if (unserved() || unpolled() || mon.rescued)
 		limit = MAX_NS;
 	rt_store_rel(&rt_sched.sysmonwait, 1);
 	rt_unlock(&rt_sched.lock);
@@ -451,6 +461,7 @@ static bool round_of_checks(uint64_t *until_timer)
 	rt_m_make_wanted();
 	did = poll_network(now);
 	did |= retake(now);
+	end_rescues(now);
 	*until_timer = check_timers(now);
 	retry_start();
 	retry_unserved(now);

@@ -28,6 +28,7 @@
 
 /* With more tied goroutines than this waiting, an M with such runs others as well. */
 #define RT_TIED_MAX	32u
+#define SHARE_NS	100000000u
 
 /* ---- the M's own --------------------------------------------------------------------------------------- */
 
@@ -96,14 +97,16 @@ bool rt_tied_is_due(const struct rt_p *pp)
 }
 
 /*
- * Some M waits: does it get this P now? The 61st tick is the global queue's, or Ms that come one after the other
- * would take each of them; but it sees those that came without a P (they lost it), for which nothing is due yet.
+ * If some M waits, does it get this P now? The 61st tick is not theirs: it is the global queue's, and Ms that come
+ * one after the other would take each of them. Called with the P in hand.
  */
 bool rt_tied_turn(struct rt_p *pp)
 {
-	if (!pp->tied_due && pp->schedtick % RT_GLOBQ_TICK == 0)
-		rt_tied_set_due(pp, 0);
-	return rt_tied_is_due(pp) || !rt_p_has_queued(pp);
+	if (!rt_p_has_queued(pp))
+		return true;
+	if (!pp->tied_due && rt_load_rlx(&rt_sched.nmtied))
+		rt_tied_set_due(pp, 0);	/* the first that asks for those that came without a P: they lost it */
+	return rt_tied_is_due(pp);
 }
 
 /* @gp came out of a taken block, or was stopped before it has stopped by itself after that. */
@@ -121,14 +124,22 @@ void rt_tied_granted(struct rt_m *mp)
 }
 
 /*
- * May others run on this M, which has tied goroutines? Where there are more of such Ms than is good; and where it
- * makes no difference: with one P that nobody takes, what blocks stops all.
+ * May others run on this M, which has tied goroutines? Where there are more of these than is good for the number
+ * of threads; where it makes no difference, for with one P that nobody takes what blocks stops all; and for a
+ * while when there was no thread to be had: else those that are queued would never run.
  */
 bool rt_tied_shares(const struct rt_m *mp)
 {
 	if (mp->alone)
 		return false;
-	return rt_load_rlx(&rt_sched.ntied) > RT_TIED_MAX || (rt_sched.single && !rt_sched.handoff);
+	return rt_load_rlx(&rt_sched.ntied) > RT_TIED_MAX || (rt_sched.single && !rt_sched.handoff) ||
+	       rt_coarse_now() < rt_load_rlx(&rt_sched.share_until);
+}
+
+/* No other thread could be made: not to be tried again at each time slice. */
+void rt_tied_share(void)
+{
+	rt_store_rlx(&rt_sched.share_until, rt_coarse_now() + SHARE_NS);
 }
 
 /* The one that @mp runs before it looks elsewhere, or NULL. */
@@ -166,16 +177,35 @@ void rt_m_tied_put(struct rt_m *mp)
 	rt_store_rel(&rt_sched.nmtied, rt_sched.nmtied + 1);
 }
 
-struct rt_m *rt_m_tied_get(void)
+static struct rt_m *unlink_after(struct rt_m *last)
 {
-	struct rt_m *mp = rt_sched.mtied;
+	struct rt_m *mp = last ? last->schedlink : rt_sched.mtied;
 
-	if (!mp)
-		return NULL;
-	rt_sched.mtied = mp->schedlink;
-	if (!rt_sched.mtied)
-		rt_sched.mtied_tail = NULL;
+	if (last)
+		last->schedlink = mp->schedlink;
+	else
+		rt_sched.mtied = mp->schedlink;
+	if (rt_sched.mtied_tail == mp)
+		rt_sched.mtied_tail = last;
 	rt_store_rel(&rt_sched.nmtied, rt_sched.nmtied - 1);
 	mp->wants_p = false;
 	return mp;
+}
+
+struct rt_m *rt_m_tied_get(void)
+{
+	return rt_sched.mtied ? unlink_after(NULL) : NULL;
+}
+
+/* To be rescued: one whose goroutine was stopped in a library, where the locks are, before any other. */
+struct rt_m *rt_m_tied_get_alone(void)
+{
+	struct rt_m *last = NULL;
+
+	for (struct rt_m *mp = rt_sched.mtied; mp; mp = mp->schedlink) {
+		if (mp->alone)
+			return unlink_after(last);
+		last = mp;
+	}
+	return rt_m_tied_get();
 }

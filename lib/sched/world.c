@@ -194,7 +194,7 @@ void rt_world_stop(void)
 /* Ms that lost their P to the stop and have goroutines tied to them get one first. sched.lock held. */
 static bool give_to_tied(struct rt_p *pp)
 {
-	struct rt_m *mp = rt_m_tied_get();
+	struct rt_m *mp = rt_runq_empty(pp) || rt_tied_is_due(pp) ? rt_m_tied_get() : NULL;
 
 	if (!mp)
 		return false;

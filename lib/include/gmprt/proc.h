@@ -177,8 +177,9 @@ size_t gmp_set_max_stack(size_t bytes);
 /**
  * gmp_nopreempt_begin() - this goroutine is not to be stopped by a signal until gmp_nopreempt_end()
  *
- * Nests. For code that holds a lock of another library, or is called back by one that does: who waits for
- * such a lock keeps a thread, and maybe its P, from the goroutine that has it. It may still park. Outside of a goroutine both do nothing.
+ * Nests. For code that holds a lock of another library, or is called back by one that does: who waits
+ * for such a lock keeps a thread, and maybe its P, from the goroutine that has it. It may still park.
+ * Outside of a goroutine both do nothing.
  * Since: 0.1
  */
 void gmp_nopreempt_begin(void);
