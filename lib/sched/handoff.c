@@ -39,6 +39,7 @@ void rt_p_lost(struct rt_m *mp)
 {
 	rt_store_rlx(&mp->p, NULL);
 	rt_publish_p(mp, -1);
+	mp->rescued = false;
 	rt_compiler_barrier();
 	rt_store_rlx(&mp->slot->lost, 0);
 }
@@ -67,6 +68,14 @@ void rt_p_wait(struct rt_m *mp, struct rt_g *gp)
 	} else {
 		rt_tied_alone(mp, gp);
 	}
+	rt_switch_g0(mp, gp);
+}
+
+/* The same for one that was rescued while it was tied, and is in the program's own code still: it is as it was. */
+void rt_p_wait_tied(struct rt_m *mp, struct rt_g *gp)
+{
+	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_RUNNABLE);
+	rt_tied_push(mp, gp);
 	rt_switch_g0(mp, gp);
 }
 

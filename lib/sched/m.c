@@ -88,7 +88,7 @@ static struct rt_m *unmade_get(void)
 	return mp;
 }
 
-/* A new M to @node, on allm. False: the run is over, or there are too many. sched.lock held. */
+/* @mp, which is new, gets a number and stands on allm. False: the run is over, or there are too many. sched.lock held. */
 static bool m_add(struct rt_m *mp)
 {
 	int64_t id = rt_load_acq(&rt_sched.ending) ? -1 : id_take();
@@ -354,6 +354,7 @@ uint32_t rt_m_wait_others(int64_t ns)
 
 	for (;;) {
 		rt_preempt_all(RT_ATT_STOP);	/* those in tight loops */
+		rt_preempt_lost();		/* likewise, without a P */
 		rt_m_reap();
 		spent = rt_now() - begin;
 		rt_lock(&rt_sched.lock);

@@ -235,27 +235,33 @@ static bool resumed(struct rt_m *mp)
 	return true;
 }
 
+/* MO-H1: what waits was published before. */
+static struct rt_p *free_p(void)
+{
+	struct rt_p *pp = rt_load_rlx(&rt_sched.gcwaiting) ? NULL : rt_p_idle_get();
+
+	return pp ? pp : rt_handoff_any();
+}
+
 /*
- * @mp has tied goroutines and stands in line for a P behind others. One that can be had now goes to whose turn
+ * @mp has tied goroutines and stands in line for a P behind others. Those that can be had now go to whose turn
  * it is: taken by who came last, one that computes would have each P that those before it let go. Returned
  * if that is @mp. sched.lock held.
  */
 static struct rt_p *wait_in_line(struct rt_m *mp)
 {
-	struct rt_p *pp = rt_load_rlx(&rt_sched.gcwaiting) ? NULL : rt_p_idle_get();
 	struct rt_m *next;
+	struct rt_p *pp;
 
 	rt_m_tied_put(mp);
-	if (!pp)
-		pp = rt_handoff_any();
-	if (!pp)
-		return NULL;
-	next = rt_tied_turn(pp) ? NULL : idle_get();
-	if (!next)
-		next = rt_m_tied_get();
-	if (next == mp)
-		return pp;
-	rt_m_give_p(next, pp, false);
+	while (mp->wants_p && (pp = free_p()) != NULL) {
+		next = rt_tied_turn(pp) ? NULL : idle_get();
+		if (!next)
+			next = rt_m_tied_get();
+		if (next == mp)
+			return pp;
+		rt_m_give_p(next, pp, false);
+	}
 	return NULL;
 }
 

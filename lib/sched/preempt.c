@@ -94,7 +94,7 @@ static void stop_self(struct rt_m *mp, struct rt_g *gp)
  * here, whatever library's code it is in. Not in a call the runtime made (crit), nor in a signal
  * handler: what that interrupted may be the runtime. The next block asks again.
  */
-static void come_back(const ucontext_t *uc)
+static void come_back(const ucontext_t *uc, bool own)
 {
 	struct rt_m *mp = rt_getm();
 	struct rt_g *gp = rt_getg();
@@ -104,7 +104,13 @@ static void come_back(const ucontext_t *uc)
 	if (!gp || rt_load_rlx(&mp->slot->crit) || in_handler(mp, uc) || sp <= gp->stack_lo ||
 	    sp > gp->stack_hi || rt_load_rlx(&gp->h.status) != GMP_G_RUNNING || mp->stops_world)
 		return;
-	rt_p_wait(mp, gp);
+	/* Who waits for a lock that it has lets its P go, with the module. Else it is not stopped with one. */
+	if (!rt_sched.handoff && (!own || gp->nopreempt))
+		return;
+	if (own && mp->rescued && gp->tied == RT_TIED)
+		rt_p_wait_tied(mp, gp);
+	else
+		rt_p_wait(mp, gp);
 	errno = saved;
 }
 
@@ -115,7 +121,7 @@ static void in_own_code(const ucontext_t *uc)
 	int saved;
 
 	if (mp && rt_load_rlx(&mp->slot->lost)) {
-		come_back(uc);
+		come_back(uc, true);
 		return;
 	}
 	if (!mp || in_handler(mp, uc) || !may_stop(mp, gp, (uintptr_t)uc->uc_mcontext.gregs[REG_RSP]))
@@ -136,7 +142,7 @@ static rt_not_sanitized void on_sigurg(int sig, siginfo_t *si, void *ctx)
 		in_own_code(uc);
 	else if (!RT_SANITIZED && !rt_textmap_runtime((uintptr_t)uc->uc_mcontext.gregs[REG_RIP]) &&
 		 rt_getm() && rt_load_rlx(&rt_getm()->slot->lost))
-		come_back(uc);
+		come_back(uc, false);
 }
 
 /*
@@ -268,20 +274,23 @@ void rt_preempt_all(uint32_t why)
 }
 
 /*
- * Ms without a P whose goroutine computes are to come back to the scheduler: their P was taken, and the module has
- * not seen them since; or they were rescued (sysmon.c). Reader of RCU. True: there are such.
+ * Ms without a P whose goroutine computes are to come back to the scheduler: for those that were rescued (sysmon.c),
+ * and at the end of a run, when the module may not have seen them since their P was taken. Reader of RCU. True:
+ * there are such.
  */
 bool rt_preempt_lost(void)
 {
 	bool any = false;
 
+	if (!installed)
+		return false;
 	for (struct rt_m *mp = rt_load_acq(&rt_sched.allm); mp; mp = rt_load_acq(&mp->alllink)) {
 		if (!rt_load_rlx(&mp->curg) || !rt_load_rlx(&mp->slot->lost))
 			continue;
 		any = true;
 		if (rt_sched.handoff && mp->slot != &mp->own_slot)
 			rt_sched.kern->preempt(mp->id);
-		else if (installed && computes(mp) == RT_ASKED_COMPUTES)
+		else if (computes(mp) == RT_ASKED_COMPUTES)
 			rt_mark_send(mp->tid, &mark);
 	}
 	return any;

@@ -219,6 +219,7 @@ _Noreturn void rt_g_exit(void)
 static rt_cold void as_if_lost(struct rt_m *mp)
 {
 	rt_store_rlx(&mp->p, rt_sched.allp[0]);
+	mp->rescued = true;
 	rt_store_rlx(&mp->slot->lost, 1);
 }
 

@@ -275,6 +275,7 @@ static int settle_last_run(void)
 	err = rt_ghosts_make(&ghosts);
 	if (err)
 		return err;
+	rt_m_free_unmade();
 	release_run(ghosts);
 	left_behind = false;
 	return 0;

@@ -125,6 +125,7 @@ struct rt_m {
 	bool wants_p;			/* on sched.mtied; sched.lock */
 	bool served;			/* has run a G since it was given its P; owner */
 	bool unowned;			/* goes on without a P: rt_m_rescue(); before park is woken, as nextp */
+	bool rescued;			/* it did, and has not come back; owner */
 	struct rt_g *picked;		/* taken off a queue, for g0 to deal with */
 	bool idle;			/* on the idle list; sched.lock */
 	bool end_thread;		/* the thread ends with its goroutine; owner */

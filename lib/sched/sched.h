@@ -194,6 +194,7 @@ void rt_p_lost(struct rt_m *mp);	/* g0, or on the way there: its P was taken */
  * may be none. No lock held.
  */
 void rt_p_wait(struct rt_m *mp, struct rt_g *gp);
+void rt_p_wait_tied(struct rt_m *mp, struct rt_g *gp);
 void rt_p_regain(struct rt_m *mp, struct rt_g *gp);
 struct rt_p *rt_handoff_any(void);	/* a P whose M sleeps, now in transit; sched.lock held */
 void rt_handoff_wake(void);		/* the same for new work, if no P is idle */

@@ -47,7 +47,7 @@ static struct {
 	uint32_t stop;		/* atomic */
 	bool scavenges;		/* there are pages to give back, now or in a second; sysmon's */
 	uint64_t next_scavenge;	/* sysmon's */
-	uint64_t rescued;	/* when an M was rescued last; 0: all have come back */
+	uint64_t rescued;	/* when Ms were rescued, or asked to come back; 0: all have */
 	uint32_t told;		/* futex: 1 = a timer comes before the end of the nap */
 } mon;
 
@@ -178,7 +178,8 @@ static bool rescue(struct rt_p *pp, uint64_t now)
 		return false;
 	pp->seen_sleepwhen = now - STUCK_NS + RESCUE_NS;
 	rt_own_add(&pp->c.rescues, 1);
-	mon.rescued = now;
+	if (!mon.rescued)
+		mon.rescued = now;
 	return true;
 }
 

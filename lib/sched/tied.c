@@ -52,7 +52,7 @@ void rt_tied_push(struct rt_m *mp, struct rt_g *gp)
 	gp->tied = RT_TIED;
 	rt_gqueue_push(&mp->tied, gp);
 	rt_add_ar(&rt_sched.ntied, 1);
-	if (mp->tied.n == 1)
+	if (mp->tied.n == 1 && !mp->rescued)	/* one that was rescued has no P */
 		tied_set_wait(mp, mp->p);
 }
 
@@ -126,7 +126,8 @@ void rt_tied_granted(struct rt_m *mp)
 /*
  * May others run on this M, which has tied goroutines? Where there are more of these than is good for the number
  * of threads; where it makes no difference, for with one P that nobody takes what blocks stops all; and for a
- * while when there was no thread to be had: else those that are queued would never run.
+ * while when there was no thread to be had: else those that are queued would never run. (mp->alone is not shared even
+ * then: with no thread to be had, and such a goroutine that computes on each, they wait.)
  */
 bool rt_tied_shares(const struct rt_m *mp)
 {

@@ -191,7 +191,10 @@ void rt_world_stop(void)
 
 /* ---- start --------------------------------------------------------------------------------------------- */
 
-/* Ms that lost their P to the stop and have goroutines tied to them get one first. sched.lock held. */
+/*
+ * To an M that lost its P to the stop and has tied goroutines, if nothing else is queued there, or it is its turn.
+ * sched.lock held.
+ */
 static bool give_to_tied(struct rt_p *pp)
 {
 	struct rt_m *mp = rt_runq_empty(pp) || rt_tied_is_due(pp) ? rt_m_tied_get() : NULL;
