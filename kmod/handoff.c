@@ -265,12 +265,19 @@ static void bounce(const struct gmp_worker *w)
  * On the way to user mode. Where no signal can be sent to one without its P nothing is lost but the
  * limit on parallelism, for a while: the runtime looks at u->lost wherever it is entered, and the
  * next sched_in comes here again. One that is to be preempted is asked again by sysmon.
+ *
+ * Nor is one sent to the runtime, whose handler would do nothing there. That is more than thrift: the
+ * handler is the runtime, so a second signal does not come before the first was dealt with. Whoever
+ * asks faster than this CPU gets to user mode would otherwise have one frame put on top of the other,
+ * until the goroutine's stack is full.
  */
 static void way_out(struct gmp_worker *w, bool wanted)
 {
+	struct pt_regs *regs = task_pt_regs(current);
+
 	/* Its reaper may be at work on one that is not BOUND any more. */
 	if (wanted && !(current->flags & PF_EXITING) && READ_ONCE(w->state) == GMP_W_BOUND &&
-	    !would_interrupt(task_pt_regs(current)) && is_handled(w))
+	    !in_runtime(w, regs) && !would_interrupt(regs) && is_handled(w))
 		bounce(w);
 	gmp_worker_put(w);
 	module_put(THIS_MODULE);

@@ -463,12 +463,70 @@ TEST_F(handoff, preemption_interrupts_nothing)
 	self->d.u[0].crit = 1;
 	pthread_create(&thread, NULL, ask, &self->d);
 	EXPECT_EQ(0, nanosleep(&ts, NULL));
+	self->d.u[0].crit = 0;
 	asleep = signals;
 	EXPECT_LT(asleep, 50);	/* before and after its sleep, in which some 100 are asked for */
 	for (end = now_ns() + 3000000000ull; signals < asleep + 5 && now_ns() < end;)
 		;
 	EXPECT_LE(asleep + 5, signals);	/* computing, it gets them */
 	pthread_join(thread, NULL);
+}
+
+/* The handler lies in what is said to be the runtime, as the runtime's does. */
+extern const char __start_runtime_text[], __stop_runtime_text[];
+static volatile sig_atomic_t handled;
+static uintptr_t deepest;
+
+static void __attribute__((section("runtime_text"), noinline)) on_urg_deep(int sig, siginfo_t *si, void *uc)
+{
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+
+	(void)sig, (void)si, (void)uc;
+	if (here < deepest)
+		deepest = here;
+	handled++;
+}
+
+static volatile bool asking;
+
+static void *ask_ever(void *arg)
+{
+	struct dev *d = arg;
+
+	while (asking)
+		do_ioctl(d->fd, GMP_IOC_PREEMPT, (void *)0);
+	return NULL;
+}
+
+/*
+ * Asked again before it has executed one instruction of the handler: no frame is put on top of the other. A
+ * goroutine's stack would be full after some hundred of them.
+ */
+TEST_F(handoff, preemption_fills_no_stack)
+{
+	struct sigaction sa = { .sa_sigaction = on_urg_deep, .sa_flags = SA_SIGINFO | SA_NODEFER };
+	uintptr_t top = (uintptr_t)__builtin_frame_address(0);
+	uint64_t end = now_ns() + 1000000000ull;
+	pthread_t thread[3];
+	int i;
+
+	sigaction(SIGURG, &sa, NULL);
+	deepest = top;
+	self->how.handler = (uintptr_t)on_urg_deep;
+	self->how.text_lo = (uintptr_t)__start_runtime_text;
+	self->how.text_hi = (uintptr_t)__stop_runtime_text;
+	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
+	asking = true;
+	for (i = 0; i < 3; i++)
+		pthread_create(&thread[i], NULL, ask_ever, &self->d);
+	while (now_ns() < end)
+		;
+	asking = false;
+	for (i = 0; i < 3; i++)
+		pthread_join(thread[i], NULL);
+	EXPECT_GT(handled, 10);
+	TH_LOG("%d signals, %lu bytes of stack", (int)handled, (unsigned long)(top - deepest));
+	EXPECT_LT(top - deepest, 32768);
 }
 
 TEST_HARNESS_MAIN
