@@ -15,7 +15,6 @@
 #include <sys/ipc.h>
 #include <sys/msg.h>
 #include <sys/socket.h>
-#include <sys/utsname.h>
 
 #define TIMES	rounds(30)
 #define PAGE	4096
@@ -104,20 +103,6 @@ static long long hist_sum(const char *column, long long from)
 			sum += table_value(&t, i, column);
 	table_free(&t);
 	return sum;
-}
-
-/*
- * Since 6.12 (DELAY_DEQUEUE) a task that has gone to sleep may stay on its run queue for a while; one
- * that is moved to another CPU then is booked as waiting, from there on, by the scheduler itself
- * (sched_info_enqueue()), and run_delay is the word that schedstat prints.
- */
-static bool sleeps_may_count_as_waits(void)
-{
-	unsigned int major, minor;
-	struct utsname u;
-
-	return !uname(&u) && sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
-	       major * 1000 + minor >= 6012;
 }
 
 static long long total_of(const char *cause, const char *suffix)

@@ -25,6 +25,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -72,6 +73,20 @@ static inline void spin_ms(unsigned int ms)
 	}						\
 	ok_;						\
 })
+
+/*
+ * Since 6.12 (DELAY_DEQUEUE) a task that has gone to sleep may stay on its run queue for a while; one
+ * that is moved to another CPU then is booked as waiting, from there on, by the scheduler itself
+ * (sched_info_enqueue()), and run_delay is the word that schedstat prints.
+ */
+static inline bool sleeps_may_count_as_waits(void)
+{
+	unsigned int major, minor;
+	struct utsname u;
+
+	return !uname(&u) && sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
+	       major * 1000 + minor >= 6012;
+}
 
 /* A kernel with KASAN and lockdep makes system calls some 25 times as slow. */
 static inline bool is_slow_kernel(void)
