@@ -208,8 +208,12 @@ static void start_thread(void)
 {
 	unsigned long rnd = seed * 1000003u + getpid() * 97u + __sync_fetch_and_add(&births, 1);
 	pthread_t t;
+	int err;
 
-	if (pthread_create(&t, NULL, thread_main, (void *)rnd))
+	/* While another thread is in execve() none can be made: copy_fs(), fs->in_exec. */
+	while ((err = pthread_create(&t, NULL, thread_main, (void *)rnd)) == EAGAIN)
+		usleep(1000);
+	if (err)
 		_exit(1);
 	pthread_detach(t);
 }
@@ -281,11 +285,20 @@ static int spawned_process(int number)
 	return 0;
 }
 
+/* Not by us: it says how. 256 + the signal, or the exit status. */
+static int ended_otherwise(const char *who, int i, int how)
+{
+	if (how == 256 + SIGKILL)
+		return 0;
+	ksft_print_msg("%s %d ended with %d\n", who, i, how);
+	return 1;
+}
+
 static int run(int *lives)
 {
 	pid_t pid[PROCESSES], reader[READERS];
 	unsigned int rnd = seed;
-	int i, bad = 0, status;
+	int i, bad = 0;
 
 	for (i = 0; i < READERS; i++)
 		reader[i] = spawn(reader_main, i % 2);
@@ -300,12 +313,11 @@ static int run(int *lives)
 	}
 	for (i = 0; i < PROCESSES; i++) {
 		kill(pid[i], SIGKILL);
-		bad += end_child(pid[i]) != 256 + SIGKILL;
+		bad += ended_otherwise("process", i, end_child(pid[i]));
 	}
 	for (i = 0; i < READERS; i++) {
-		bad += waitpid(reader[i], &status, WNOHANG) != 0;	/* still at it */
-		kill(reader[i], SIGKILL);
-		end_child(reader[i]);
+		kill(reader[i], SIGKILL);	/* still at it */
+		bad += ended_otherwise("reader", i, end_child(reader[i]));
 	}
 	return bad;
 }
