@@ -40,8 +40,8 @@ static bool serve_tied(struct rt_m *mp)
 {
 	struct rt_m *other;
 
-	/* It has tied ones itself: one runs first, or two such Ms would swap a P for ever. */
-	if (likely(!rt_load_rlx(&rt_sched.nmtied)) || (mp->tied.n && !mp->served) || !rt_tied_turn(mp->p))
+	/* One of its own runs first, if it has any: rt_tied_next(). Two such Ms would swap a P for ever. */
+	if (likely(!rt_load_rlx(&rt_sched.nmtied)) || !rt_tied_turn(mp->p))
 		return false;
 	rt_lock(&rt_sched.lock);
 	other = rt_load_rlx(&rt_sched.gcwaiting) ? NULL : rt_m_tied_get();
@@ -465,8 +465,7 @@ static bool leave_to_others(struct rt_m *mp)
 	if (!mp->served || !rt_p_has_work(pp) || rt_tied_shares(mp))
 		return false;
 	stop_spinning_quietly(mp);
-	if (!rt_tied_is_due(pp))
-		rt_tied_set_due(pp, 0);
+	rt_tied_set_due(pp, 0);
 	queued = rt_p_has_queued(pp);
 	pp = rt_p_release(mp);
 	if (!queued)

@@ -60,7 +60,7 @@ static bool regain_locked(struct rt_g *gp, void *arg)
  */
 void rt_p_wait(struct rt_m *mp, struct rt_g *gp)
 {
-	gp->h.wait_reason = GMP_WAIT_PREEMPTED;
+	rt_store_rlx(&gp->h.wait_reason, GMP_WAIT_PREEMPTED);
 	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_RUNNABLE);
 	if (gp->lockedm) {
 		mp->after_g = gp;
@@ -71,9 +71,10 @@ void rt_p_wait(struct rt_m *mp, struct rt_g *gp)
 	rt_switch_g0(mp, gp);
 }
 
-/* The same for one that was rescued while it was tied, and is in the program's own code still: it is as it was. */
+/* The same for one that is stopped in the program's own code, and was in no other since its last voluntary stop. */
 void rt_p_wait_tied(struct rt_m *mp, struct rt_g *gp)
 {
+	rt_store_rlx(&gp->h.wait_reason, GMP_WAIT_PREEMPTED);
 	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_RUNNABLE);
 	rt_tied_push(mp, gp);
 	rt_switch_g0(mp, gp);

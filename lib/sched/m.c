@@ -74,6 +74,13 @@ static rt_cold _Noreturn void exhausted(void)
 	rt_throw("thread exhaustion");
 }
 
+/* sched.lock held */
+static void count_new(void)
+{
+	rt_own_add(&rt_sched.mcount, 1);
+	rt_own_add(&rt_sched.mcreated, 1);
+}
+
 /* One for which no thread could be made. sched.lock held. */
 static struct rt_m *unmade_get(void)
 {
@@ -83,12 +90,14 @@ static struct rt_m *unmade_get(void)
 		return NULL;
 	rt_sched.munmade = mp->schedlink;
 	mp->schedlink = NULL;
-	rt_own_add(&rt_sched.mcount, 1);
-	rt_own_add(&rt_sched.mcreated, 1);
+	count_new();
 	return mp;
 }
 
-/* @mp, which is new, gets a number and stands on allm. False: the run is over, or there are too many. sched.lock held. */
+/*
+ * @mp, which is new, gets a number and stands on allm. False: the run is over, or there are too many.
+ * sched.lock held.
+ */
 static bool m_add(struct rt_m *mp)
 {
 	int64_t id = rt_load_acq(&rt_sched.ending) ? -1 : id_take();
@@ -96,8 +105,7 @@ static bool m_add(struct rt_m *mp)
 	if (id < 0)
 		return false;
 	mp->id = (uint32_t)id;
-	rt_own_add(&rt_sched.mcount, 1);
-	rt_own_add(&rt_sched.mcreated, 1);
+	count_new();
 	mp->alllink = rt_sched.allm;
 	rt_store_rel(&rt_sched.allm, mp);
 	return true;

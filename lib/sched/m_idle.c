@@ -86,6 +86,19 @@ void rt_m_give_p(struct rt_m *mp, struct rt_p *pp, bool spinning)
 	m_wake(mp);
 }
 
+/*
+ * Off its list, the M that @pp is to go to: one that waits with tied goroutines when it is their turn, or an idle
+ * one for what is queued. NULL: nobody needs it. sched.lock held.
+ */
+static struct rt_m *next_in_line(struct rt_p *pp)
+{
+	struct rt_m *mp = rt_tied_turn(pp) ? rt_m_tied_get() : NULL;
+
+	if (!mp && rt_p_has_queued(pp))
+		mp = idle_get();
+	return mp ? mp : rt_m_tied_get();
+}
+
 /* A P without an M and without work of its own goes where it is wanted. sched.lock held. */
 static void place(struct rt_p *pp)
 {
@@ -96,11 +109,7 @@ static void place(struct rt_p *pp)
 		rt_gcstop_taken(pp);
 		return;
 	}
-	mp = rt_tied_turn(pp) ? rt_m_tied_get() : NULL;
-	if (!mp && rt_sched.globq.n)
-		mp = idle_get();
-	if (!mp)
-		mp = rt_m_tied_get();
+	mp = next_in_line(pp);
 	if (mp)
 		rt_m_give_p(mp, pp, false);
 	else
@@ -255,9 +264,7 @@ static struct rt_p *wait_in_line(struct rt_m *mp)
 
 	rt_m_tied_put(mp);
 	while (mp->wants_p && (pp = free_p()) != NULL) {
-		next = rt_tied_turn(pp) ? NULL : idle_get();
-		if (!next)
-			next = rt_m_tied_get();
+		next = next_in_line(pp);
 		if (next == mp)
 			return pp;
 		rt_m_give_p(next, pp, false);

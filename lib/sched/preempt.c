@@ -78,15 +78,10 @@ static void stop_self(struct rt_m *mp, struct rt_g *gp)
 		rt_yield();
 		return;
 	}
-	rt_store_rlx(&gp->h.wait_reason, GMP_WAIT_PREEMPTED);
-	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_RUNNABLE);
-	if (unlikely(gp->tied == RT_TIED_ALONE)) {
-		rt_tied_alone(mp, gp);
-		rt_switch_g0(mp, gp);
-		return;
-	}
-	rt_tied_push(mp, gp);
-	rt_switch_g0(mp, gp);
+	if (unlikely(gp->tied == RT_TIED_ALONE))
+		rt_p_wait(mp, gp);
+	else
+		rt_p_wait_tied(mp, gp);
 }
 
 /*

@@ -25,7 +25,7 @@ static bool move_commit(struct rt_g *gp, void *arg)
 	struct rt_m *mp = rt_getm();
 
 	(void)arg;
-	if (rt_m_has_tied(mp) && !rt_tied_is_due(mp->p))
+	if (rt_m_has_tied(mp))
 		rt_tied_set_due(mp->p, 1);
 	rt_m_start_with(rt_p_release(mp), gp);
 	return true;

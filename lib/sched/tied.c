@@ -33,17 +33,22 @@
 /* ---- the M's own --------------------------------------------------------------------------------------- */
 
 /*
- * They stand in no queue others see, and are served as if they stood at the end of ours: the first one
+ * They stand in no queue others see, and are served as if they stood at the end of that of @pp: the first one
  * after as many others as are queued now, or, when there are several, after their share of these. After
  * one at least: a timer may be why it was stopped, and what that readies is queued later.
  */
-static void tied_set_wait(struct rt_m *mp, struct rt_p *pp)
+static uint64_t others_first(struct rt_p *pp, uint64_t among)
 {
 	uint64_t n = rt_load_rlx(&pp->runqtail) - rt_load_rlx(&pp->runqhead) + pp->yieldq.n +
 		     rt_load_rlx(&rt_sched.globq.n) / rt_sched.maxprocs;
 
-	n /= mp->tied.n ? mp->tied.n : 1;
-	mp->tied_wait = n ? (uint32_t)n : 1;
+	n /= among;
+	return n ? n : 1;
+}
+
+static void tied_set_wait(struct rt_m *mp, struct rt_p *pp)
+{
+	mp->tied_wait = (uint32_t)others_first(pp, mp->tied.n ? mp->tied.n : 1);
 }
 
 /* @gp was stopped in the program's own code. Only this M takes it, and that after the switch. */
@@ -74,26 +79,23 @@ struct rt_g *rt_tied_pop(struct rt_m *mp, struct rt_p *pp)
 	return gp;
 }
 
-/*
- * @pp goes to another M: the first of those that wait with tied goroutines has its turn after as many others as
- * stand in the queue, or after its share of these, as if it stood at the end; but after 61 at most.
- * @before: what that M runs before it looks at the queue.
- */
-void rt_tied_set_due(struct rt_p *pp, uint32_t before)
-{
-	uint64_t n = rt_load_rlx(&pp->runqtail) - rt_load_rlx(&pp->runqhead) + pp->yieldq.n +
-		     rt_load_rlx(&rt_sched.globq.n) / rt_sched.maxprocs;
-
-	n /= rt_load_rlx(&rt_sched.nmtied) + 1;
-	if (n > RT_GLOBQ_TICK)
-		n = RT_GLOBQ_TICK;
-	pp->tied_due = pp->schedtick + before + (n ? n : 1);
-	pp->tick_look = 0;		/* is worked out anew */
-}
-
 bool rt_tied_is_due(const struct rt_p *pp)
 {
 	return pp->tied_due && pp->schedtick >= pp->tied_due && rt_load_rlx(&rt_sched.nmtied);
+}
+
+/*
+ * @pp goes to another M: when the first of those that wait with tied goroutines has its turn; after 61 others at
+ * most; not later if it is now. @before: what that M runs before it looks at the queue.
+ */
+void rt_tied_set_due(struct rt_p *pp, uint32_t before)
+{
+	uint64_t n = others_first(pp, (uint64_t)rt_load_rlx(&rt_sched.nmtied) + 1);
+
+	if (rt_tied_is_due(pp))
+		return;
+	pp->tied_due = pp->schedtick + before + (n < RT_GLOBQ_TICK ? n : RT_GLOBQ_TICK);
+	pp->tick_look = 0;		/* is worked out anew */
 }
 
 /*

@@ -53,8 +53,7 @@ static bool others_wait(void)
 	struct rt_m *mp = rt_getm();
 	struct rt_p *pp = mp ? rt_m_p(mp) : NULL;
 
-	return !pp || !rt_runq_empty(pp) || pp->yieldq.n || mp->tied.n || rt_load_rlx(&rt_sched.globq.n) ||
-	       rt_load_rlx(&rt_sched.nmtied);
+	return !pp || mp->tied.n || rt_p_has_work(pp);
 }
 
 /*

@@ -123,7 +123,6 @@ TEST(the_lock_of_gmtime)	{ CHECK_EQ(run_on("2", tellers), 0); }
 static struct {
 	int fd[2];
 	_Atomic bool reads;
-	uint64_t gap;		/* the longest time between two looks of the one that computes, meanwhile */
 } pair;
 
 static void reader(void *arg)
