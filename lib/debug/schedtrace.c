@@ -109,13 +109,14 @@ static const struct rt_m *listed(const struct rt_m *mp)
 	return m;
 }
 
-static void detail_g(struct rt_out *o, const struct rt_g *gp)
+/* @goid was read once: the goroutine may end, and its G be another's, while this looks at it. */
+static void detail_g(struct rt_out *o, const struct rt_g *gp, uint64_t goid)
 {
 	const struct rt_m *mp = listed(rt_load_rlx(&gp->m)), *locked = listed(rt_load_rlx(&gp->lockedm));
 	uint32_t status = rt_load_rlx(&gp->h.status);
 
-	rt_out(o, "  G%llu: status=%u(%s)", (unsigned long long)gp->h.goid, status,
-	       status == GMP_G_WAITING ? rt_wait_text(gp->h.wait_reason) : "");
+	rt_out(o, "  G%llu: status=%u(%s)", (unsigned long long)goid, status,
+	       status == GMP_G_WAITING ? rt_wait_text(rt_load_rlx(&gp->h.wait_reason)) : "");
 	number_or_nil(o, " m=", mp, mp ? mp->id : 0);
 	number_or_nil(o, " lockedm=", locked, locked ? locked->id : 0);
 	rt_out(o, "\n");
@@ -134,9 +135,12 @@ static void details(struct rt_out *o)
 		detail_p(o, allp[i]);
 	for (struct rt_m *mp = rt_load_acq(&rt_sched.allm); mp; mp = rt_load_acq(&mp->alllink))
 		detail_m(o, mp);
-	for (uint64_t i = 0; (gp = rt_g_nth(i)) != NULL; i++)
-		if (rt_load_rlx(&gp->h.goid))
-			detail_g(o, gp);
+	for (uint64_t i = 0; (gp = rt_g_nth(i)) != NULL; i++) {
+		uint64_t goid = rt_load_rlx(&gp->h.goid);
+
+		if (goid)
+			detail_g(o, gp, goid);
+	}
 }
 
 void rt_schedtrace(uint64_t now)

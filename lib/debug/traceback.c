@@ -84,7 +84,7 @@ static void carrier(struct rt_out *o, const struct rt_g *gp)
 void rt_tb_header(struct rt_out *o, const struct rt_g *gp, uint64_t now)
 {
 	uint32_t status = rt_load_rlx(&gp->h.status);
-	const char *what = status == GMP_G_WAITING ? rt_wait_text(gp->h.wait_reason) : "";
+	const char *what = status == GMP_G_WAITING ? rt_wait_text(rt_load_rlx(&gp->h.wait_reason)) : "";
 	bool stands = status == GMP_G_WAITING || status == GMP_G_SYSCALL;
 	char name[RT_LABEL_TEXT];
 
