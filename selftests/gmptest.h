@@ -59,6 +59,9 @@ enum { GMPTEST_OK = 0, GMPTEST_FAILED = 1, GMPTEST_SKIPPED = 4, GMPTEST_UNFINISH
 #define GMPTEST_SANITIZED 1
 #endif
 #endif
+#ifndef GMPTEST_SANITIZED
+#define GMPTEST_SANITIZED 0
+#endif
 #if GMPTEST_SANITIZED
 #define GMPTEST_SCALE(n)	((n) < 20 ? 1 : (n) / 20)
 #else
