@@ -340,6 +340,59 @@ ON(8, spinning_is_limited_to_half_of_the_busy)
 	CHECK_EQ(gmp_start_world(), 0);
 }
 
+static struct rt_m sleeper;	/* stands first on the idle list; no thread will ever be woken */
+
+static void fall_asleep(struct rt_p *pp)
+{
+	rt_lock(&rt_sched.lock);
+	rt_p_idle_put(pp);
+	if (!sleeper.idle) {
+		sleeper.idle = true;
+		sleeper.schedlink = rt_sched.midle;
+		rt_sched.midle = &sleeper;
+		rt_sched.nmidle++;
+	}
+	rt_unlock(&rt_sched.lock);
+}
+
+/* Was it given @pp, and to spin? */
+static bool was_started(struct rt_p *pp, bool spinning)
+{
+	bool so = sleeper.nextp == pp && sleeper.spinning == spinning;
+
+	sleeper.nextp = NULL;
+	return so;
+}
+
+/* The idle P and the idle M are there for whoever wants them, in a world that else stands still. */
+ON(2, who_is_woken_to_look_spins_who_is_started_for_work_does_not)
+{
+	struct rt_gqueue q = { 0 };
+	struct rt_p *pp;
+
+	CHECK_EQ(gmp_stop_world("numbers"), 0);
+	sleeper.slot = &sleeper.own_slot;
+	pp = other_p();
+	spawn(1);
+	rt_gqueue_push(&q, rt_runq_get(my_p()));
+	rt_p_unstop(pp);
+	fall_asleep(pp);
+	rt_wakep();
+	CHECK(was_started(pp, true));
+	CHECK_EQ(rt_sched.nmspinning, 1);
+	fall_asleep(pp);
+	rt_wakep();			/* one looks already */
+	CHECK(sleeper.idle && sleeper.nextp == NULL);
+	rt_store_rlx(&rt_sched.nmspinning, 0);
+	rt_inject(&q);
+	CHECK(was_started(pp, false));
+	CHECK_EQ(rt_sched.nmspinning, 0);
+	CHECK_EQ(rt_sched.globq.n, 1);
+	rt_p_stop(pp, GMP_P_IDLE);
+	CHECK_EQ(gmp_start_world(), 0);
+	drain(1);
+}
+
 /* ---- free lists ---------------------------------------------------------------------------------------------- */
 
 ON(1, free_gs_64_a_p_and_32_after_giving_away)
