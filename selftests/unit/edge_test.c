@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* edge_test.c - statuses move along the edges of the two tables, and along no other. */
+/*
+ * edge_test.c - statuses move along the edges of the two tables, and along no other; a P's are seen, one
+ * after the other, in its word.
+ */
+#include <gmprt.h>
+
 #include "gmptest.h"
 #include "sched/hot.h"
 
@@ -64,4 +69,59 @@ TEST(illegal_edges_of_a_p_are_fatal)
 			DEATH(move_p(from, to, 1), "wanted the edge");
 		}
 	CHECK_EQ(legal, 12);
+}
+
+/* ---- the statuses of real Ps ---------------------------------------------------------------------------- */
+
+static uint32_t status_of(uint32_t i)
+{
+	return GMP_P_WORD_STATUS(rt_load_acq(rt_sched.allp[i]->word));
+}
+
+static uint32_t mine(void)
+{
+	return (uint32_t)rt_getm()->p->id;
+}
+
+/* Ours is @own, from the first to the @n-th all others are @rest; waited for, as they get there. */
+static void ps_are(uint32_t n, uint32_t own, uint32_t rest)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (i == mine())
+			CHECK_EQ(status_of(i), own);
+		while (i != mine() && status_of(i) != rest)
+			usleep(100);
+	}
+}
+
+static int goes_through_all(void *arg)
+{
+	uint32_t own;
+
+	(void)arg;
+	ps_are(4, GMP_P_RUNNING, GMP_P_IDLE);
+	CHECK_EQ(gmp_stop_world("statuses"), 0);
+	for (uint32_t i = 0; i < 4; i++)
+		CHECK_EQ(status_of(i), GMP_P_GCSTOP);
+	CHECK_EQ(gmp_start_world(), 0);
+	ps_are(4, GMP_P_RUNNING, GMP_P_IDLE);
+	own = mine();
+	gmp_syscall_begin();
+	CHECK_EQ(status_of(own), GMP_P_SYSCALL);	/* nobody takes it: sysmon is off */
+	gmp_syscall_end();
+	CHECK_EQ(status_of(own), GMP_P_RUNNING);
+	CHECK_EQ(gmp_maxprocs(2), 4);
+	ps_are(2, GMP_P_RUNNING, GMP_P_IDLE);
+	CHECK_EQ(status_of(2), GMP_P_DEAD);
+	CHECK_EQ(status_of(3), GMP_P_DEAD);
+	CHECK_EQ(gmp_maxprocs(4), 2);
+	ps_are(4, GMP_P_RUNNING, GMP_P_IDLE);
+	return 0;
+}
+
+TEST(ps_go_through_all_statuses)
+{
+	setenv("GMP_MAXPROCS", "4", 1);
+	setenv("GMP_DEBUG", "sysmon=0", 1);
+	CHECK_EQ(gmp_run(goes_through_all, NULL), 0);
 }
