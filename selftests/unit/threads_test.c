@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * threads_test.c - how many Ms there are: no more than the limit, few when they are idle.
+ * threads_test.c - how many Ms there are: no more than the limit, few when they are idle; and what one does
+ * that has no P.
  *
  * The limit is that of the scheduler, set lower.
  */
-#include "sched/sched.h"
+#include "sched/hot.h"
 
 #include <dirent.h>
 #include <gmprt.h>
@@ -136,4 +137,62 @@ static int the_limit(void *arg)
 TEST(the_limit_is_ten_thousand)
 {
 	CHECK_EQ(gmp_run(the_limit, NULL), 10000);
+}
+
+/* ---- without a P --------------------------------------------------------------------------------------------- */
+
+static int gate[2];
+static struct rt_m *caller;	/* the M of the call; atomic */
+static uint32_t came_back;	/* atomic */
+
+static void one_call(void *arg)
+{
+	char c;
+
+	(void)arg;
+	gmp_syscall_begin();
+	rt_store_rel(&caller, rt_getm());	/* not before: it may go to another thread for its call */
+	CHECK_EQ(read(gate[0], &c, 1), 1);
+	gmp_syscall_end();
+	rt_store_rel(&came_back, 1);
+}
+
+static bool sleeps_without(const struct rt_m *mp)
+{
+	return rt_load_acq(&mp->slot->mstate) == GMP_M_IDLE && !rt_load_rlx(&mp->p);
+}
+
+/*
+ * The only P is ours and stays so. The M of a call that has ended queues its goroutine, which needs none, and
+ * sleeps; it runs the goroutine only when a P is to be had.
+ */
+static int keeps_the_only_p(void *arg)
+{
+	struct rt_m *other;
+
+	(void)arg;
+	CHECK_EQ(pipe(gate), 0);
+	CHECK(gmp_go(one_call, NULL) > 1);
+	while ((other = rt_load_acq(&caller)) == NULL)
+		gmp_yield();		/* until sysmon took the P from that call */
+	gmp_nopreempt_begin();
+	CHECK(other != rt_getm());
+	CHECK_EQ(write(gate[1], "x", 1), 1);
+	while (rt_load_acq(&rt_sched.globq.n) != 1 || !sleeps_without(other)) {
+		CHECK(!rt_load_acq(&came_back));
+		usleep(100);
+	}
+	usleep(20000);
+	CHECK(!rt_load_acq(&came_back));
+	CHECK(sleeps_without(other));
+	gmp_nopreempt_end();
+	while (!rt_load_acq(&came_back))
+		gmp_yield();
+	return 0;
+}
+
+TEST(an_m_without_a_p_queues_its_goroutine_and_sleeps)
+{
+	setenv("GMP_MAXPROCS", "1", 1);
+	CHECK_EQ(gmp_run(keeps_the_only_p, NULL), 0);
 }
