@@ -445,3 +445,63 @@ TEST(every_arming_ends_in_one_call_or_one_deletion)
 	CHECK_EQ(calls + dels, sets);
 	check_heap(pp->timers);
 }
+
+/* ---- contexts: what they leave in the heap -------------------------------------------------------------------- */
+
+#define HOUR	3600000000000ll
+
+static uint32_t timers_set(void)
+{
+	const struct rt_timers *h = rt_sched.allp[0]->timers;
+
+	return h->n - h->zombies;
+}
+
+enum { CONTEXTS = 100 };
+
+static struct gmp_ctx *ctx[CONTEXTS];
+
+static void with_deadlines(struct gmp_ctx *parent)
+{
+	for (int i = 0; i < CONTEXTS; i++) {
+		ctx[i] = gmp_ctx_with_timeout(parent, HOUR + i);
+		CHECK(ctx[i] != NULL);
+	}
+	CHECK_EQ(timers_set(), CONTEXTS);
+}
+
+static void unref_all(void)
+{
+	for (int i = 0; i < CONTEXTS; i++)
+		gmp_ctx_unref(ctx[i]);
+}
+
+/* Cancelled, cancelled with their parent, let go: the timer goes at once, not when it would be due. */
+static int no_timer_is_left(void *arg)
+{
+	struct gmp_ctx *parent;
+
+	(void)arg;
+	with_deadlines(gmp_ctx_background());
+	for (uint32_t i = 0; i < CONTEXTS; i++) {
+		gmp_ctx_cancel(ctx[i], 0);
+		CHECK_EQ(timers_set(), CONTEXTS - 1 - i);
+	}
+	unref_all();
+	parent = gmp_ctx_with_cancel(gmp_ctx_background());
+	with_deadlines(parent);
+	gmp_ctx_cancel(parent, 0);
+	CHECK_EQ(timers_set(), 0);
+	unref_all();
+	gmp_ctx_unref(parent);
+	with_deadlines(gmp_ctx_background());
+	unref_all();
+	CHECK_EQ(timers_set(), 0);
+	return 0;
+}
+
+TEST(a_cancelled_context_keeps_no_timer)
+{
+	setenv("GMP_MAXPROCS", "1", 1);
+	CHECK_EQ(gmp_run(no_timer_is_left, NULL), 0);
+}
