@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * stack_return_test.c - memory of stacks: what a burst of goroutines touched goes back to the kernel
- * within seconds; what is in steady use does not; sizes from a page to the limit work.
+ * within seconds; what is in steady use does not; sizes from a page to the limit work; growing is no
+ * scheduling point.
  */
+#include <alloca.h>
 #include <gmprt.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "gmptest.h"
 
@@ -241,4 +244,76 @@ GTEST(the_default_is_settable)
 	CHECK_EQ(gmp_set_max_stack(1ul << 40), 16 << 10);	/* never less than that, nor more than 1 GiB */
 	CHECK_EQ(gmp_set_max_stack(old), 1 << 30);
 	CHECK_EQ(gmp_set_max_stack(0), old);
+}
+
+/* ---- growth --------------------------------------------------------------------------------------------- */
+
+static int others_ran;
+
+static void other(void *arg)
+{
+	(void)arg;
+	others_ran++;
+}
+
+static uint64_t switches(void)
+{
+	struct gmp_stats st = { .size = sizeof(st) };
+
+	CHECK_EQ(gmp_stats(&st), 0);
+	return st.switches;
+}
+
+static long faults(void)
+{
+	struct rusage ru;
+
+	CHECK_EQ(getrusage(RUSAGE_THREAD, &ru), 0);
+	return ru.ru_minflt;
+}
+
+static __attribute__((noinline)) void grow(long bytes)
+{
+	volatile char *frame = alloca((size_t)bytes);
+
+	for (long i = bytes - 1; i >= 0; i -= 4096)
+		frame[i] = 1;
+}
+
+/* Somebody else could run, and does at the first switch: there is none while pages come in. */
+static void grows(void *arg)
+{
+	uint64_t before;
+	long taken;
+
+	(void)arg;
+	CHECK(gmp_go(other, NULL) > 1);
+	before = switches();
+	taken = faults();
+	grow(4 * MIB);
+	taken = faults() - taken;
+	CHECK_EQ(switches() - before, 0);
+	CHECK_EQ(others_ran, 0);
+	printf("# %ld page faults\n", taken);
+	CHECK(taken >= 2);	/* 1024, where pages are small */
+	gmp_yield();
+	CHECK_EQ(others_ran, 1);
+	gmp_wg_done(&done);
+}
+
+static int grows_beside_another(void *arg)
+{
+	struct gmp_go_attr attr = { .size = sizeof(attr), .max_stack = 16 * MIB };
+
+	gmp_wg_add(&done, 1);
+	CHECK(gmp_go_attr(&attr, grows, arg) > 1);
+	gmp_wg_wait(&done);
+	return 0;
+}
+
+TEST(growth_is_no_scheduling_point)
+{
+	setenv("GMP_MAXPROCS", "1", 1);
+	setenv("GMP_DEBUG", "sysmon=0", 1);	/* nor is anybody's slice over */
+	CHECK_EQ(gmp_run(grows_beside_another, NULL), 0);
 }
