@@ -72,6 +72,46 @@ GTEST(goroutines_run_at_the_same_time)
 	}
 }
 
+/* ---- and not more -------------------------------------------------------------------------------------- */
+
+static int32_t at_work, most;	/* atomic */
+
+static void note_how_many(int32_t n)
+{
+	int32_t seen = __atomic_load_n(&most, __ATOMIC_RELAXED);
+
+	while (n > seen && !__atomic_compare_exchange_n(&most, &seen, n, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
+/* Who is stopped in the middle would count without running: so nobody is. */
+static void works(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < GMPTEST_SCALE(200); i++) {
+		gmp_nopreempt_begin();
+		note_how_many(__atomic_add_fetch(&at_work, 1, __ATOMIC_ACQ_REL));
+		for (volatile int k = 0; k < 5000; k++)
+			;
+		__atomic_sub_fetch(&at_work, 1, __ATOMIC_ACQ_REL);
+		gmp_nopreempt_end();
+		gmp_syscall_begin();	/* there are more threads than Ps */
+		usleep(i % 8 == 0);
+		gmp_syscall_end();
+	}
+}
+
+GTEST(never_more_run_than_there_are_ps)
+{
+	int procs = atoi(getenv("GMP_MAXPROCS"));
+
+	for (int i = 0; i < 12; i++)
+		CHECK(gmp_wg_go(&wg, works, NULL) > 1);
+	gmp_wg_wait(&wg);
+	printf("# %d at once\n", most);
+	CHECK(most >= 1 && most <= procs);
+}
+
 /* ---- hogs --------------------------------------------------------------------------------------------- */
 
 static void hogs(void *arg)
