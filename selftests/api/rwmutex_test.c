@@ -7,7 +7,8 @@
  *   TestRWMutex (HammerRWMutex)   hammered_with_readers_and_writers, try_locks
  *   TestRLocker                   (no such type here)
  *   TestMutexMisuse (mutex_test)  misuse_is_fatal
- *   from the documentation        a_waiting_writer_holds_back_readers, readers_go_before_the_next_writer
+ *   from the documentation        a_waiting_writer_holds_back_readers, readers_go_before_the_next_writer,
+ *                                 another_goroutine_may_unlock
  */
 #include <gmprt.h>
 #include <pthread.h>
@@ -125,6 +126,35 @@ GTEST(try_locks)
 	gmp_rwmutex_unlock(&rw);
 	CHECK_EQ(gmp_rwmutex_tryrlock(&rw), 0);
 	gmp_rwmutex_runlock(&rw);
+}
+
+static void unlocks(void *arg)
+{
+	(void)arg;
+	gmp_rwmutex_unlock(&rw);
+}
+
+static void runlocks(void *arg)
+{
+	(void)arg;
+	gmp_rwmutex_runlock(&rw);
+}
+
+/* Who locked it does not matter, in either way. */
+GTEST(another_goroutine_may_unlock)
+{
+	gmp_rwmutex_lock(&rw);
+	CHECK(gmp_wg_go(&wg, unlocks, NULL) > 1);
+	gmp_rwmutex_rlock(&rw);
+	gmp_rwmutex_rlock(&rw);
+	gmp_wg_wait(&wg);
+	CHECK(gmp_wg_go(&wg, runlocks, NULL) > 1);
+	CHECK(gmp_wg_go(&wg, runlocks, NULL) > 1);
+	gmp_rwmutex_lock(&rw);
+	gmp_rwmutex_unlock(&rw);
+	gmp_wg_wait(&wg);
+	CHECK_EQ(gmp_rwmutex_trylock(&rw), 0);
+	gmp_rwmutex_unlock(&rw);
 }
 
 static void tight_reader(void *arg)
