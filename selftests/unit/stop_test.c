@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stop_test.c - requests to stop are not lost; threads that ended are joined before gmp_run() returns. */
+/* stop_test.c - stops are not lost, and wait for no system call; threads that ended are joined before gmp_run() returns. */
 #include <fcntl.h>
 #include <gmprt.h>
 
@@ -21,6 +21,43 @@ GTEST(a_stop_request_outlives_a_scheduling_point)
 	/* Here perhaps on another P: nobody else clears it, so it may be looked at from anywhere. */
 	left = rt_and_ar(&pp->attention, ~RT_ATT_STOP);
 	CHECK_EQ(left & RT_ATT_STOP, RT_ATT_STOP);
+}
+
+static uint32_t in_call, stopped;	/* atomic */
+
+static void calls_until_stopped(void *arg)
+{
+	(void)arg;
+	gmp_syscall_begin();
+	rt_store_rel(&in_call, 1);
+	while (!rt_load_acq(&stopped))
+		usleep(100);
+	gmp_syscall_end();
+}
+
+/* Who stops the world takes the P of the call: its M comes back only after that, and nobody else would. */
+static int stops_beside_a_call(void *arg)
+{
+	struct gmp_wg wg = { 0 };
+
+	(void)arg;
+	CHECK(gmp_wg_go(&wg, calls_until_stopped, NULL) > 1);
+	while (!rt_load_acq(&in_call))
+		;
+	CHECK_EQ(gmp_stop_world("test"), 0);
+	for (uint32_t i = 0; i < rt_sched.maxprocs; i++)
+		CHECK_EQ(GMP_P_WORD_STATUS(rt_load_acq(rt_sched.allp[i]->word)), GMP_P_GCSTOP);
+	rt_store_rel(&stopped, 1);
+	CHECK_EQ(gmp_start_world(), 0);
+	gmp_wg_wait(&wg);
+	return 0;
+}
+
+TEST(the_world_stops_without_those_in_system_calls)
+{
+	setenv("GMP_MAXPROCS", "2", 1);
+	setenv("GMP_DEBUG", "sysmon=0", 1);
+	CHECK_EQ(gmp_run(stops_beside_a_call, NULL), 0);
 }
 
 static void work(void *arg)
