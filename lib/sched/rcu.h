@@ -3,8 +3,8 @@
  * rcu.h - liburcu, QSBR flavour: what is read while others change it (allm, allp, ...).
  *
  * Every M is a registered reader, online while it runs, offline while it sleeps in the scheduler. A
- * scheduling point is a quiescent state: nothing read under RCU survives a park. Users of liburcu
- * (QSBR) in goroutines get the same for free: see Documentation/design.rst.
+ * scheduling point is a quiescent state: nothing read under RCU survives a park, nor being stopped by SIGURG.
+ * Users of liburcu (QSBR) in goroutines get the same for free: see Documentation/design.rst.
  */
 #ifndef RT_RCU_H
 #define RT_RCU_H
