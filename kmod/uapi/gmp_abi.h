@@ -43,7 +43,7 @@ enum gmp_g_status {
 	GMP_G_WAITING	= 4,	/* parked; see its wait reason */
 	GMP_G_DEAD	= 6,	/* unused: on a free list, or just ended */
 	GMP_G_COPYSTACK	= 8,	/* never used here: C stacks do not move */
-	GMP_G_PREEMPTED	= 9,	/* stopped itself at the request of a preemption */
+	GMP_G_PREEMPTED	= 9,	/* never used here: who was preempted is RUNNABLE */
 };
 
 /* P status: the numbers are Go's. It is the low byte of the P word below. */

@@ -26,11 +26,10 @@ static inline bool rt_g_edge_legal(uint32_t from, uint32_t to)
 		return to == GMP_G_RUNNING;
 	case GMP_G_RUNNING:
 		return to == GMP_G_RUNNABLE || to == GMP_G_WAITING || to == GMP_G_SYSCALL ||
-		       to == GMP_G_PREEMPTED || to == GMP_G_DEAD;
+		       to == GMP_G_DEAD;
 	case GMP_G_SYSCALL:
 		return to == GMP_G_RUNNING || to == GMP_G_RUNNABLE;
 	case GMP_G_WAITING:
-	case GMP_G_PREEMPTED:
 		return to == GMP_G_RUNNABLE;
 	}
 	return false;

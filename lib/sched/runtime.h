@@ -11,8 +11,9 @@
  *   SYSCALL   as RUNNING, but the P may be taken away. Touches nothing of the P.
  *   WAITING   parked: on a wait list whose lock guards it, or referred to by one waker. Whoever
  *             takes it off that list owns it and must rt_ready() it exactly once.
- *   PREEMPTED stopped by a signal in user code; tied to its M.
  *   DEAD      on a free list of a P or of sched; the struct stays, its goid is 0.
+ *   Never used: COPYSTACK (C stacks do not move), PREEMPTED (who was stopped by a signal is RUNNABLE, in the hands of
+ *   the M it is tied to: tied.c).
  *
  * Who may touch a field: "const" after init; "owner" the M that runs it (or, of a P, the M that
  * holds it); "atomic" with the MO-n of Documentation/memory-model.rst; else the named lock.

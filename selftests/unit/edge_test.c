@@ -31,7 +31,7 @@ TEST(illegal_edges_of_a_g_are_fatal)
 			else
 				DEATH(move_g(g_status[i], g_status[k]), "wanted the edge");
 		}
-	CHECK_EQ(legal, 13);
+	CHECK_EQ(legal, 11);
 }
 
 TEST(a_g_must_be_where_it_is_said_to_be)
