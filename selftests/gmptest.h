@@ -52,7 +52,7 @@ enum { GMPTEST_OK = 0, GMPTEST_FAILED = 1, GMPTEST_SKIPPED = 4, GMPTEST_UNFINISH
 	static void gmptest_##id(void)
 
 /* Sanitizers make everything some ten times slower, and ThreadSanitizer knows 8000 goroutines at most. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(RT_VALGRIND)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || RT_VALGRIND
 #define GMPTEST_SANITIZED 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)

@@ -7,6 +7,7 @@
  */
 #include "sched/sched.h"
 
+#include <dirent.h>
 #include <gmprt.h>
 #include <poll.h>
 #include <pthread.h>
@@ -155,8 +156,10 @@ TEST(polls_the_network_every_10_ms)
 #if GMPTEST_SANITIZED
 #define LATE_NS	(5 * MS)
 #else
-#define LATE_NS	MS
+#define LATE_NS	MS		/* TIMER_NS of sysmon.c */
 #endif
+#define QUIET_NS	(100 * US)
+#define QUIET_ENOUGH	20u
 
 static uint64_t cpu_now(void)
 {
@@ -166,27 +169,58 @@ static uint64_t cpu_now(void)
 	return (uint64_t)ts.tv_sec * 1000 * MS + (uint64_t)ts.tv_nsec;
 }
 
+/* How long the threads of this process waited for a CPU so far: the kernel's own count. */
+static uint64_t waited(void)
+{
+	unsigned long long sum = 0, ran, wait;
+	DIR *d = opendir("/proc/self/task");
+	struct dirent *e;
+	char path[300];
+	FILE *f;
+
+	CHECK(d != NULL);
+	while ((e = readdir(d)) != NULL) {
+		snprintf(path, sizeof(path), "/proc/self/task/%s/schedstat", e->d_name);
+		f = *e->d_name == '.' ? NULL : fopen(path, "re");
+		if (!f)
+			continue;
+		if (fscanf(f, "%llu %llu", &ran, &wait) == 2)
+			sum += wait;
+		fclose(f);
+	}
+	closedir(d);
+	return sum;
+}
+
 /*
  * In CPU time: how long the loop went on after the timer was due, at least. On a busy machine the loop
- * is itself off its CPU for most of the time, and the signal waits for it.
+ * is itself off its CPU for most of the time, and the signal waits for it; or it computes while sysmon waits. So of
+ * all ticks only the fastest quarter is asserted. The median is asserted of those in which no thread of ours waited
+ * for a CPU, if there are enough: on a quiet machine these are nearly all, on a busy one it is not asserted.
  */
 static int ticker_behind_a_loop(void *arg)
 {
-	static uint64_t late[300];
-	size_t n = sizeof(late) / sizeof(late[0]);
+	static uint64_t late[300], quiet[300];
+	size_t n = sizeof(late) / sizeof(late[0]), nr_quiet = 0;
 
 	(void)arg;
 	gmp_go(tight, NULL);
 	for (size_t i = 0; i < n; i++) {
-		uint64_t t0 = cpu_now(), spent;
+		uint64_t w0 = waited(), t0 = cpu_now(), spent;
 
 		gmp_sleep((int64_t)MS);
 		spent = cpu_now() - t0;
 		late[i] = spent > MS ? spent - MS : 0;
+		if (waited() - w0 < QUIET_NS)
+			quiet[nr_quiet++] = late[i];
 	}
 	rt_store_rlx(&stop, 1);
 	CHECK(rt_sysmon_count.timers > 0);
 	CHECK(quarter(late, n) < LATE_NS);	/* 30 us on a quiet machine */
+	if (nr_quiet >= QUIET_ENOUGH) {
+		quarter(quiet, nr_quiet);
+		CHECK(quiet[nr_quiet / 2] < LATE_NS);
+	}
 	return 0;
 }
 
