@@ -17,7 +17,8 @@ All workloads run once, then all again: a neighbour that is busy for a minute sp
 many workloads, not all rounds of one.
 
 Each line compares one number. goal: what peers.md wants, and whether it is reached. min: what
-issue 3 wants against Go (ratio Go/ours). spread: max/min of the rounds; where it is over 1.3 the
+issue 3 wants against Go (ratio Go/ours); exit status 1 when one is missed even by our best round
+against Go's worst, but for those of KNOWN. spread: max/min of the rounds; where it is over 1.3 the
 machine was busy, and the ratio says more than the number. With one P both programs are pinned
 to one CPU (not where blocking is measured: there Go's sysmon wants one of its own). Where one P
 computes all the time, what is compared is not the wall time but the CPU time of the process, so
@@ -64,8 +65,8 @@ ROWS = [
     Row("spawnjoin", 1, [1000000], [20000], [(None, "ns", 15, 1)]),
     Row("skynet", 1, [1000000], [10000], [(None, "ms", None, 1)]),
     Row("skynet", 2, [1000000], [10000], [(None, "ms", 60, None)]),
-    Row("park", 1, [100000], [2000], [(None, "bytes", 4300, None), ("release_ns", "ns", None, 1)]),
-    Row("park", 1, [1000000], [3000], [(None, "bytes", 4300, None)]),
+    Row("park", 1, [100000], [2000], [(None, "bytes", 4300, 1), ("release_ns", "ns", None, 1)]),
+    Row("park", 1, [1000000], [3000], [(None, "bytes", 4300, 1)]),
     Row("prodcons", 1, [1, 1, 4000000], [1, 1, 50000], [(None, "ns", 8, 1)]),
     Row("prodcons", 1, [4, 4, 4000000], [4, 4, 50000], [(None, "ns", 12, 1)]),
     Row("mutex", 1, [8, 1000000], [8, 10000], [(None, "ns", 4.5, 1)]),
@@ -78,7 +79,7 @@ ROWS = [
     Row("timerstop", 1, [5000000], [20000], [(None, "ns", 15, 1), ("reset_ns", "ns", 8, 1)]),
     Row("sysret", 1, [5000000], [20000], [(None, "ns", 4, 1)]),
     Row("blocksys", 2, [8, 1000, 2], [8, 1000, 1],
-        [(None, "percent", -95, None), ("calls_per_s", "/s", -7500, None)], free=True),
+        [(None, "percent", -95, 1), ("calls_per_s", "/s", -7500, 1)], free=True),
     Row("handoff", 1, [500], [20], [(None, "us", 10, 1), ("p99", "us", None, None)], free=True),
     Row("fault", 1, [50], [2], [(None, "ms", 0.05, 1)], free=True),
     Row("preempt", 1, [2], [1], [(None, "us", 50, 1), ("p99", "us", 200, 1)], free=True),
@@ -86,6 +87,13 @@ ROWS = [
     Row("echo", 1, [1000], [32], [(None, "us", 5.6, 1)], waits=True),
 ]
 BIGGER_IS_BETTER = {"percent", "/s"}
+# Minima that may be missed: (workload, key).
+KNOWN = {
+    ("park", None): "a native stack is a page at least, Go's begin with 2 KiB",
+    ("fault", None): "without gmp.ko nobody sees that a thread sleeps in a page fault",
+    ("blocksys", None): "without gmp.ko it is sysmon that finds out, as in Go",
+    ("blocksys", "calls_per_s"): "as above",
+}
 
 
 class Run:
@@ -246,6 +254,21 @@ class Result:
             return None
         return ours / theirs if self.unit in BIGGER_IS_BETTER else theirs / ours
 
+    def best_ratio(self, other):
+        """Our best round against the other's worst."""
+        ours, theirs = self.values.get("gmp"), self.values.get(other)
+        if not ours or not theirs or min(ours) <= 0 or min(theirs) <= 0:
+            return None
+        return max(ours) / min(theirs) if self.unit in BIGGER_IS_BETTER else max(theirs) / min(ours)
+
+    def known(self):
+        return KNOWN.get((self.row.name, self.key))
+
+    def missed(self):
+        """Behind Go by more than the rounds differ."""
+        r = self.best_ratio("go")
+        return self.least is not None and r is not None and r < self.least
+
     def goal_text(self):
         ours = self.med("gmp")
         if self.goal is None:
@@ -257,7 +280,8 @@ class Result:
         if self.least is None:
             return ""
         r = self.ratio("go")
-        return "%gx %s" % (self.least, "?" if r is None else "yes" if r >= self.least else "no")
+        no = "known" if self.known() else "no"
+        return "%gx %s" % (self.least, "?" if r is None else "yes" if r >= self.least else no)
 
     def cells(self, others):
         title = self.row.title() + ("" if self.key is None else " " + self.key)
@@ -278,6 +302,19 @@ def print_table(results, others):
     for x in lines:
         left = x[0].ljust(width[0])
         print("  ".join([left] + [c.rjust(w) for c, w in zip(x[1:], width[1:])]).rstrip())
+
+
+def print_missed(results):
+    """The exit status: 1 when a minimum is missed that is not known to be."""
+    bad = 0
+    for r in results:
+        if not r.missed():
+            continue
+        title = r.row.title() + ("" if r.key is None else " " + r.key)
+        bad |= not r.known()
+        print("minimum missed: %s procs=%d%s" %
+              (title, r.row.procs, " (known: %s)" % r.known() if r.known() else ""))
+    return int(bad)
 
 
 def write_json(path, results):
@@ -413,9 +450,10 @@ def main():
         print("stopped after %g s, in round %d of %d" % (opts.T, done + 1, opts.n))
     for f in failures:
         print("failed: " + f)
+    missed = print_missed(results)
     if opts.j:
         write_json(opts.j, results)
-    return 1 if failures else 0
+    return 1 if failures or missed else 0
 
 
 if __name__ == "__main__":
