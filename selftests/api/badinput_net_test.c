@@ -3,6 +3,7 @@
 #include "badinput_util.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 
 /* Every call on what is no handle (any more). */
 static void all_refuse(struct gmp_fd *f)
@@ -127,4 +128,58 @@ EVERYWHERE(arguments_of_a_good_handle)
 	if (place != GOROUTINE)
 		IS(gmp_accept(l, &f), -EWOULDBLOCK);
 	IS(gmp_close(l), 0);
+}
+
+/* Lengths that no buffer has, and no buffer: the kernel says so, or stops where memory ends. */
+static void lengths(int near, int far, bool is_pipe)
+{
+	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct iovec iov[2] = { { .iov_base = page, .iov_len = SIZE_MAX / 2 },
+				{ .iov_base = page, .iov_len = SIZE_MAX / 2 } };
+	struct gmp_fd *f = NULL, *other = NULL;
+	size_t done = 7;
+
+	IS(page != MAP_FAILED, 1);
+	IS(mprotect(page + 4096, 4096, PROT_NONE), 0);
+	IS(gmp_fd_adopt(near, &f), 0);
+	IS(gmp_fd_adopt(far, &other), 0);
+	IS(gmp_write(f, NULL, 0), 0);
+	KERNEL_SAYS(gmp_write(f, NULL, 8), -EFAULT);
+	KERNEL_SAYS(gmp_write_n(f, NULL, 8, &done), -EFAULT);
+	IS(done, 0);
+	KERNEL_SAYS(gmp_write(f, NULL, SIZE_MAX), is_pipe ? -EINVAL : -EFAULT);
+	KERNEL_SAYS(gmp_write_n(f, page, SIZE_MAX, &done), is_pipe ? -EINVAL : -EFAULT);
+	IS(done <= 4096, 1);
+	KERNEL_SAYS(gmp_writev(f, iov, 2), -EFAULT);
+	IS(gmp_write(f, "x", 1), 1);
+	KERNEL_SAYS(gmp_read(other, NULL, SIZE_MAX), -EFAULT);
+	IS(gmp_close(f), 0);
+	IS(gmp_close(other), 0);
+	IS(munmap(page, 8192), 0);
+}
+
+EVERYWHERE(lengths_of_buffers)
+{
+	int fd[2];
+
+	IS(pipe(fd), 0);
+	lengths(fd[1], fd[0], true);
+	IS(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	lengths(fd[0], fd[1], false);
+}
+
+/* As much as there is, whatever was asked for. Not on the stack: the kernel looks 2 GiB ahead, that may be its own. */
+EVERYWHERE(reads_of_more_than_there_may_be)
+{
+	static char buf[16];
+	struct gmp_fd *f = NULL;
+	int fd[2];
+
+	IS(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	IS(gmp_fd_adopt(fd[0], &f), 0);
+	IS(write(fd[1], "two", 3), 3);
+	KERNEL_SAYS(gmp_read(f, buf, SIZE_MAX), 3);
+	IS(strcmp(buf, "two"), 0);
+	IS(gmp_close(f), 0);
+	IS(close(fd[1]), 0);
 }

@@ -41,6 +41,38 @@ EVERYWHERE(channels)
 	gmp_chan_unref(c);
 }
 
+GMP_CHAN_TYPE(words, uint64_t)
+
+/* A typed channel that was never made, or could not be: no other than gmp_chan_ calls of NULL. */
+EVERYWHERE(typed_channels)
+{
+	struct words w = { NULL };
+	struct words_tx tx = words_tx(w);
+	struct words_rx rx = words_rx(w);
+	uint64_t v = 1;
+	struct gmp_case k[] = { words_case_send(tx, &v), words_case_recv(rx, &v) };
+
+	IS(tx.c == NULL && rx.c == NULL, 1);
+	IS(words_make(SIZE_MAX).c == NULL, 1);
+	IS(words_try_send(w, v), -EAGAIN);
+	IS(words_try_send(tx, v), -EAGAIN);
+	IS(words_try_recv(w, &v), -EAGAIN);
+	IS(words_try_recv(rx, NULL), -EAGAIN);
+	IS(words_close(w), -EINVAL);
+	IS(words_close(tx), -EINVAL);
+	IS(words_len(rx) + words_cap(tx) + words_len(w), 0);
+	words_ref(w);
+	words_unref(tx);
+	words_unref(rx);
+	IS(gmp_select_try(k, 2), -EAGAIN);
+	IS(gmp_select_until(k, 2, 1), -ETIMEDOUT);
+	if (place != GOROUTINE) {
+		IS(words_send(w, v), -EWOULDBLOCK);
+		IS(words_recv(w, &v), -EWOULDBLOCK);
+		IS(gmp_select(k, 2), -EWOULDBLOCK);
+	}
+}
+
 EVERYWHERE(selects)
 {
 	struct gmp_chan *c = gmp_chan_make(8, 1);
@@ -250,4 +282,31 @@ EVERYWHERE(contexts)
 	IS(gmp_ctx_deadline(past, &when), runs());
 	gmp_ctx_unref(past);
 	gmp_ctx_unref(ctx);
+}
+
+/* 0 is none at all, and UINT64_MAX a time that never comes. */
+EVERYWHERE(deadlines_of_contexts)
+{
+	struct gmp_ctx *bg = gmp_ctx_background(), *none, *never, *child;
+	uint64_t when = 7;
+
+	none = gmp_ctx_with_deadline(bg, 0);
+	IS(none != NULL, 1);
+	IS(gmp_ctx_deadline(none, &when), 0);
+	IS(gmp_ctx_err(none), 0);
+	never = gmp_ctx_with_deadline(none, UINT64_MAX);
+	IS(never != NULL, runs());
+	IS(gmp_ctx_err(never), 0);
+	IS(gmp_ctx_deadline(never, &when), runs());
+	IS(when == (runs() ? UINT64_MAX : 7), 1);
+	child = gmp_ctx_with_deadline(never, 0);
+	IS(gmp_ctx_deadline(child, &when), runs());
+	gmp_ctx_unref(child);
+	child = gmp_ctx_with_deadline(never, 1);
+	IS(gmp_ctx_err(child), runs() ? -ETIMEDOUT : 0);
+	gmp_ctx_unref(child);
+	gmp_ctx_cancel(none, 0);
+	IS(gmp_ctx_err(never), runs() ? -ECANCELED : 0);
+	gmp_ctx_unref(never);
+	gmp_ctx_unref(none);
 }

@@ -99,7 +99,8 @@ int gmp_peer_addr(struct gmp_fd *fd, char *buf, size_t n);
  *
  * One reader at a time; others wait in order.
  * Context: parks. Return: number of bytes, at most @n; 0 the other side has ended (or @n is 0); -EBADF;
- * -ECANCELED closed meanwhile; -ETIMEDOUT read deadline; -ECONNRESET; -EWOULDBLOCK.
+ * -ECANCELED closed meanwhile; -ETIMEDOUT read deadline; -ECONNRESET; -EWOULDBLOCK; -EFAULT or -EINVAL
+ * the kernel takes no such @buf or @n (gmp_write() likewise).
  * Since: 0.1
  */
 ssize_t gmp_read(struct gmp_fd *fd, void *buf, size_t n);
