@@ -20,7 +20,7 @@
 
 #include "base/compiler.h"
 
-/* The numbers are for GMP_INJECT and for inject_test; new ones at the end. */
+/* The numbers are for GMP_INJECT; new ones at the end. selftests/torture/ comes by each of them, or fails. */
 enum rt_inject_point {
 	RT_INJ_NONE,
 	RT_INJ_PARKED,		/* 1  a G is saved, its lock or wait list not yet let go */
@@ -62,7 +62,7 @@ enum rt_inject_point {
 void rt_inject_init(void);			/* reads GMP_INJECT */
 void rt_inject_delay(enum rt_inject_point at);
 extern uint32_t rt_inject_one_in;		/* 0: off */
-extern uint64_t rt_inject_passed[RT_INJ_POINTS];	/* how often; atomic. For inject_test */
+extern uint64_t rt_inject_passed[RT_INJ_POINTS];	/* how often, while it is on; atomic */
 extern long (*rt_inject_hook)(long nr, long arg2);	/* set before gmp_run(); 0: make the call */
 
 static inline void rt_inject_at(enum rt_inject_point at)

@@ -6,7 +6,8 @@
  *   TORTURE_T=S      seconds for all tests together (60)
  *   TORTURE_ONE_IN=N delays at one in N passes of an injection point (64; 0: none)
  *
- * The library is built with -DRT_INJECT and its assertions. A round that makes no progress for HANG_S
+ * The library is built with -DRT_INJECT and its assertions. Rounds with a changing number of Ps go on until
+ * each point of lib/base/inject.h was passed, at most POINTS_S seconds longer. A round that makes no progress for HANG_S
  * seconds, or does not end, is a lost wake-up: the seed, a dump, exit status 1.
  */
 #include "torture.h"
@@ -14,10 +15,12 @@
 #include <signal.h>
 #include <sys/time.h>
 
+#include "base/inject.h"
 #include "gmptest.h"
 
 #define ACTORS		24
 #define HANG_S		20
+#define POINTS_S	60
 #define ROUND_NS	700000000ll
 
 static const struct {
@@ -232,8 +235,27 @@ static int round_main(void *arg)
 	return 0;
 }
 
-/* Rounds until the time is up; the memory of an abrupt one may still be somebody's, it stays. */
-static void torture(const char *procs, int maxprocs, uint32_t one_in)
+/* The first point nobody came by so far; RT_INJ_POINTS: none. It stands where nothing goes, or nowhere. */
+static uint32_t not_passed(void)
+{
+	uint32_t at = RT_INJ_NONE + 1;
+
+	while (at < RT_INJ_POINTS && __atomic_load_n(&rt_inject_passed[at], __ATOMIC_RELAXED))
+		at++;
+	return at;
+}
+
+/* @end: when the time is up. */
+static bool are_wanted(uint32_t points, uint64_t end)
+{
+	return not_passed() < points && gmp_now() < end + POINTS_S * 1000000000ull;
+}
+
+/*
+ * Rounds until the time is up and each point below @points was passed; the memory of an abrupt one may
+ * still be somebody's, it stays.
+ */
+static void torture(const char *procs, int maxprocs, uint32_t one_in, uint32_t points)
 {
 	const char *limit = getenv("TORTURE_T");
 	uint64_t seed = first_seed = gmptest_seed(), rounds = 0, n = 0;
@@ -261,8 +283,10 @@ static void torture(const char *procs, int maxprocs, uint32_t one_in)
 		draw(&seed);
 		if (r == 0)
 			free(t);
-	} while (gmp_now() < end);
+	} while (gmp_now() < end || are_wanted(points, end));
 	printf("# %llu rounds, %llu operations\n", (unsigned long long)rounds, (unsigned long long)n);
+	if (not_passed() < points)
+		GMPTEST_FAIL_("point %u of lib/base/inject.h was not passed", not_passed());
 }
 
 static uint32_t one_in(void)
@@ -274,20 +298,20 @@ static uint32_t one_in(void)
 
 TEST(one_processor)
 {
-	torture("1", 0, one_in());
+	torture("1", 0, one_in(), 0);
 }
 
 TEST(two_processors)
 {
-	torture("2", 0, one_in());
+	torture("2", 0, one_in(), 0);
 }
 
 TEST(four_processors)
 {
-	torture("4", 0, one_in());
+	torture("4", 0, one_in(), 0);
 }
 
 TEST(changing_number_of_processors)
 {
-	torture("2", 6, one_in());
+	torture("2", 6, one_in(), one_in() ? RT_INJ_POINTS : 0);	/* 0: they are not counted */
 }
