@@ -26,6 +26,8 @@ int scene_select(void *arg);
 int scene_timers(void *arg);
 int scene_context(void *arg);
 int scene_net(void *arg);
+int scene_defer(void *arg);
+int scene_go_macro(void *arg);
 int scene_group_pool(void *arg);
 int scene_labels(void *arg);
 int scene_dump(void *arg);

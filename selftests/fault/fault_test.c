@@ -2,12 +2,14 @@
 /*
  * fault_test.c - for each scene and each kind of call: the first, the second, ... the n-th fails.
  *
- * A child runs the scene so often as it makes calls of the kind. It may end well, having been told of
- * errors by negative errnos, or with a fatal message and status 2; no signal, no hang, no other status.
- * In the first case the scene is run once more in the same process, with nothing failing: no error
- * may be left behind. Then the same with every call from the n-th on.
+ * A child runs the scene for each of them: the first nine, and as many of those that come later as MOST
+ * allows, drawn from all there are (GMP_SEED); on two Ps, and a few of them on one and on four. It may end well,
+ * having been told of errors by negative errnos, or, for most kinds, with a fatal message and status 2; no
+ * signal, no hang, no other status. In the first case the scene is run once more in the same process, with
+ * nothing failing: no error may be left behind. Then the same with every call from the n-th on.
  *
- * FAULT=SCENE:KIND:N[+] does one child only ("chan:malloc:3", "+": all from there on), in the foreground.
+ * FAULT=SCENE:KIND:N[+] does one child only ("chan:malloc:3", "+": all from there on), in the foreground;
+ * GMP_MAXPROCS is the number of Ps (2).
  */
 #include "fault.h"
 
@@ -21,10 +23,30 @@
 #include "base/inject.h"
 #include "gmptest.h"
 
-enum kind { MMAP, MALLOC, GUARD, THREAD, EPOLL, FUTEX, MEMBARRIER, KINDS };
-static const char *const kind_name[] = { "mmap", "malloc", "guard", "thread", "epoll", "futex", "membarrier" };
+enum kind { MMAP, MALLOC, GUARD, THREAD, EPOLL, POLL, PWAIT2, PWAIT, SOCKET, FCNTL, OPEN, FUTEX, MEMBARRIER, KINDS };
 
-#define MOST	16		/* of one kind and scene: the first 9, then every tenth */
+static const struct {
+	const char *name;
+	const char *fatal;	/* the program may end with this message; NULL: it must not */
+	bool one;		/* not all from the n-th on: who is interrupted each time spins, that is no fault */
+} kinds[] = {
+	[MMAP]		= { "mmap", "fatal error: ", false },
+	[MALLOC]	= { "malloc", "fatal error: ", false },
+	[GUARD]		= { "guard", "fatal error: ", false },
+	[THREAD]	= { "thread", "fatal error: ", false },
+	[EPOLL]		= { "epoll", "fatal error: ", false },
+	[POLL]		= { "poll", NULL, true },
+	[PWAIT2]	= { "pwait2", NULL, false },
+	[PWAIT]		= { "pwait", "fatal error: netpoll: epoll_wait: ", false },
+	[SOCKET]	= { "socket", NULL, false },
+	[FCNTL]		= { "fcntl", NULL, false },
+	[OPEN]		= { "open", NULL, false },
+	[FUTEX]		= { "futex", NULL, true },
+	[MEMBARRIER]	= { "membarrier", "fatal error: ", false },
+};
+
+#define MOST	18		/* of one kind and scene */
+#define FEW	4		/* with another number of Ps */
 #define LIMIT_S	20
 
 static struct {
@@ -73,6 +95,8 @@ int __real_mprotect(void *at, size_t n, int prot);
 int __wrap_mprotect(void *at, size_t n, int prot);
 int __real_madvise(void *at, size_t n, int advice);
 int __wrap_madvise(void *at, size_t n, int advice);
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
 int __real_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*fn)(void *), void *arg);
 int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*fn)(void *), void *arg);
 
@@ -112,6 +136,13 @@ int __wrap_madvise(void *at, size_t n, int advice)
 	return __real_madvise(at, n, advice);
 }
 
+/* The library makes no files: there is no mode. */
+int __wrap_open(const char *path, int flags, ...)
+{
+	FAIL_IF(OPEN, EMFILE, -1);
+	return __real_open(path, flags);
+}
+
 int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*fn)(void *), void *arg)
 {
 	if (FROM_LIBRARY() && hit(THREAD))
@@ -123,10 +154,28 @@ int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*fn)(voi
 static long raw(long nr, long arg2)
 {
 	switch (nr) {
+	case SYS_mmap:
+		return hit(MMAP) ? -ENOMEM : 0;
 	case SYS_epoll_create1:
 	case SYS_epoll_ctl:
 	case SYS_eventfd2:
 		return hit(EPOLL) ? -ENOMEM : 0;
+	case SYS_epoll_pwait2:
+		return hit(POLL) ? -EINTR : hit(PWAIT2) ? -ENOSYS : 0;
+	case SYS_epoll_pwait:
+		return hit(POLL) ? -EINTR : hit(PWAIT) ? -ENOSYS : 0;
+	case SYS_socket:
+	case SYS_accept4:
+		return hit(SOCKET) ? -EMFILE : 0;
+	case SYS_bind:
+	case SYS_listen:
+		return hit(SOCKET) ? -EADDRINUSE : 0;
+	case SYS_connect:
+		return hit(SOCKET) ? -ECONNREFUSED : 0;
+	case SYS_setsockopt:
+		return hit(SOCKET) ? -ENOBUFS : 0;
+	case SYS_fcntl:
+		return hit(FCNTL) ? -EBADF : 0;
 	case SYS_futex:
 		return (arg2 & FUTEX_CMD_MASK) == FUTEX_WAIT && hit(FUTEX) ? -EINTR : 0;
 	case SYS_membarrier:
@@ -187,21 +236,26 @@ struct scene {
 	int (*fn)(void *);
 };
 
+static char said[1 << 16];
+
 /* How the child ended; what it said is shown if that is not as it must be. */
 static void judge(const struct scene *s, int status, const char *text)
 {
+	const char *fatal = kinds[fail.kind].fatal;
+
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 2 && strstr(text, "fatal error: "))
+	if (fatal && WIFEXITED(status) && WEXITSTATUS(status) == 2 && strstr(text, fatal))
 		return;
-	GMPTEST_FAIL_("FAULT=%s:%s:%u%s: wait status %#x; it said: %s", s->name, kind_name[fail.kind],
-		      fail.nth, fail.on ? "+" : "", status, text);
+	GMPTEST_FAIL_("FAULT=%s:%s:%u%s GMP_MAXPROCS=%s: wait status %#x; it said: %s", s->name,
+		      kinds[fail.kind].name, fail.nth, fail.on ? "+" : "", getenv("GMP_MAXPROCS"), status,
+		      text);
 }
 
-static void one(const struct scene *s)
+/* The status of a child whose @fail'th call failed; what it said is in said. */
+static int one(const struct scene *s)
 {
-	static char text[1 << 16];
-	int fd[2];
+	int fd[2], status;
 	pid_t pid;
 
 	CHECK(pipe2(fd, O_CLOEXEC) == 0);
@@ -214,7 +268,9 @@ static void one(const struct scene *s)
 		child(s->fn);
 	}
 	close(fd[1]);
-	judge(s, gmptest_collect(fd[0], pid, text, sizeof(text)), text);
+	status = gmptest_collect(fd[0], pid, said, sizeof(said));
+	judge(s, status, said);
+	return status;
 }
 
 /* How many calls of each kind the scene makes when nothing fails. */
@@ -228,6 +284,7 @@ static void count_calls(const struct scene *s, uint32_t *n)
 	pid = fork();
 	CHECK(pid >= 0);
 	if (pid == 0) {
+		fail.nth = 0;
 		rt_inject_hook = raw;
 		alarm(LIMIT_S);
 		run(s->fn);
@@ -240,26 +297,40 @@ static void count_calls(const struct scene *s, uint32_t *n)
 	CHECK_EQ(status, 0);
 }
 
-static uint32_t most(void)
+/* The next to fail after @n: all of the first half of @most, then the rest spread over all there are. */
+static uint32_t next_nth(uint32_t n, uint32_t most, uint32_t calls_made, uint64_t *rnd)
 {
-	return GMPTEST_SCALE(MOST) + 2;
+	uint32_t stride = most ? 4 * calls_made / most : 1;
+
+	return n < most / 2 ? n + 1 : n + 1 + gmptest_rand(rnd) % (stride ? stride : 1);
 }
 
-static void all_of(const struct scene *s, enum kind k, uint32_t calls_made)
+static void all_of(const struct scene *s, enum kind k, uint32_t calls_made, uint32_t most, uint64_t *rnd)
 {
 	uint32_t n = 1;
 
 	fail.kind = k;
-	for (uint32_t done = 0; n <= calls_made && done < most(); done++) {
+	for (uint32_t done = 0; n <= calls_made && done < most; done++) {
 		fail.nth = n;
 		fail.on = false;
 		one(s);
-		/* each futex that returns at once: that is a spin, not a fault */
-		if (k != FUTEX) {
+		if (!kinds[k].one) {
 			fail.on = true;
 			one(s);
 		}
-		n += n < most() / 2 ? 1 : 10;
+		n = next_nth(n, most, calls_made, rnd);
+	}
+}
+
+static void play_on(const struct scene *s, const char *procs, uint32_t most, uint64_t *rnd)
+{
+	uint32_t n[KINDS];
+
+	setenv("GMP_MAXPROCS", procs, 1);
+	count_calls(s, n);
+	for (enum kind k = 0; k < KINDS; k++) {
+		printf("# P=%s %s: %u\n", procs, kinds[k].name, n[k]);
+		all_of(s, k, n[k], most, rnd);
 	}
 }
 
@@ -267,25 +338,24 @@ static void play(const char *name, int (*fn)(void *))
 {
 	const struct scene s = { name, fn };
 	const char *only = getenv("FAULT");
-	uint32_t n[KINDS];
 	char want[32], kind[32], plus = 0;
+	uint64_t rnd;
 	unsigned int nth;
 
-	setenv("GMP_MAXPROCS", "2", 1);
 	if (only && sscanf(only, "%31[^:]:%31[^:]:%u%c", want, kind, &nth, &plus) >= 3) {
 		if (strcmp(want, name))
 			return;
-		while (strcmp(kind_name[fail.kind], kind))
+		while (strcmp(kinds[fail.kind].name, kind))
 			CHECK(++fail.kind < KINDS);
 		fail.nth = nth;
 		fail.on = plus == '+';
+		setenv("GMP_MAXPROCS", "2", 0);
 		child(fn);
 	}
-	count_calls(&s, n);
-	for (enum kind k = 0; k < KINDS; k++) {
-		printf("# %s: %u\n", kind_name[k], n[k]);
-		all_of(&s, k, n[k]);
-	}
+	rnd = gmptest_seed();
+	play_on(&s, "2", GMPTEST_SCALE(MOST) + 2, &rnd);
+	play_on(&s, "1", GMPTEST_SCALE(FEW), &rnd);
+	play_on(&s, "4", GMPTEST_SCALE(FEW), &rnd);
 }
 
 #define SCENE(name)	TEST(name) { play(#name, scene_##name); }
@@ -298,6 +368,8 @@ SCENE(select)
 SCENE(timers)
 SCENE(context)
 SCENE(net)
+SCENE(defer)
+SCENE(go_macro)
 SCENE(group_pool)
 SCENE(labels)
 SCENE(dump)
@@ -320,4 +392,18 @@ TEST(no_thread_while_ms_go_to_sleep)
 		fail.nth = 7 + i % 3;
 		one(&s);
 	}
+}
+
+/* A kernel that has no epoll_pwait2(): epoll_pwait() serves. When that fails as well, the message says so. */
+TEST(no_call_to_poll_by)
+{
+	const struct scene s = { "net", scene_net };
+
+	setenv("GMP_MAXPROCS", "2", 1);
+	fail.nth = 1;
+	fail.on = true;
+	fail.kind = PWAIT2;
+	CHECK_EQ(one(&s), 0);
+	fail.kind = PWAIT;
+	CHECK_EQ(one(&s), W_EXITCODE(2, 0));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* scene_go.c - goroutines, stacks, threads, the number of Ps, names, dumps. */
+/* scene_go.c - goroutines, stacks, deferred calls, threads, the number of Ps, names, dumps. */
 #include "fault.h"
 
 #include <fcntl.h>
@@ -59,6 +59,94 @@ int scene_stacks(void *arg)
 
 		gmp_wg_add(&wg, 1);
 		if (!fine(gmp_go_attr(&a, hold, &wg)))
+			gmp_wg_done(&wg);
+	}
+	gmp_wg_wait(&wg);
+	return 0;
+}
+
+/* Deferred calls that could be had, of one goroutine. */
+struct deferred {
+	struct gmp_wg *wg;
+	int made, ran;
+};
+
+static void in_turn(void *arg)
+{
+	((struct deferred *)arg)->ran++;
+	gmp_yield();
+}
+
+/* The first that was deferred is the last that runs: by then all others did. */
+static void last_of_all(void *arg)
+{
+	struct deferred *d = arg;
+
+	MUST(d->ran == d->made);
+	gmp_wg_done(d->wg);
+}
+
+static void defers(void *arg)
+{
+	struct deferred *d = arg;
+
+	if (!fine(gmp_defer(last_of_all, d))) {
+		gmp_wg_done(d->wg);
+		return;
+	}
+	for (int i = 0; i < 5; i++)
+		d->made += fine(gmp_defer(in_turn, d));
+	if (d->made % 2)
+		gmp_goexit();
+}
+
+int scene_defer(void *arg)
+{
+	struct gmp_wg wg = { 0 };
+	struct deferred d[20];
+
+	(void)arg;
+	for (int i = 0; i < 20; i++) {
+		d[i] = (struct deferred){ .wg = &wg };
+		gmp_wg_add(&wg, 1);
+		if (!fine(gmp_go(defers, &d[i])))
+			gmp_wg_done(&wg);
+	}
+	gmp_wg_wait(&wg);
+	return 0;
+}
+
+struct big {
+	char text[20000];
+};
+
+/* Arguments that are copied, few and many: the stack they lie on is bound at once. */
+static void with_arguments(struct gmp_wg *wg, int a, double b, struct big c)
+{
+	MUST(a == 7 && b == 2.5 && c.text[0] == 'x' && c.text[sizeof(c.text) - 1] == 'y');
+	gmp_yield();
+	gmp_wg_done(wg);
+}
+
+static void with_few(struct gmp_wg *wg, int a)
+{
+	MUST(a == 8);
+	gmp_wg_done(wg);
+}
+
+int scene_go_macro(void *arg)
+{
+	static struct big c;
+	struct gmp_wg wg = { 0 };
+
+	(void)arg;
+	c.text[0] = 'x';
+	c.text[sizeof(c.text) - 1] = 'y';
+	for (int i = 0; i < 100; i++) {
+		gmp_wg_add(&wg, 2);
+		if (!fine(GMP_GO(with_arguments, &wg, 7, 2.5, c)))
+			gmp_wg_done(&wg);
+		if (!fine(GMP_GO(with_few, &wg, 8)))
 			gmp_wg_done(&wg);
 	}
 	gmp_wg_wait(&wg);

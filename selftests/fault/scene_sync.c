@@ -225,8 +225,10 @@ int scene_net(void *arg)
 	if (fine(gmp_fd_adopt(fd[0], &a))) {
 		char c;
 
-		if (fine(gmp_set_read_deadline(a, gmp_now() + 1000000)))
-			MUST(gmp_read(a, &c, 1) < 0);
+		for (int i = 0; i < 5; i++) {	/* each a sleep in the poll, with a timeout */
+			if (fine(gmp_set_read_deadline(a, gmp_now() + 300000)))
+				MUST(gmp_read(a, &c, 1) < 0);
+		}
 		gmp_close(a);
 	} else {
 		close(fd[0]);
