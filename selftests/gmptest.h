@@ -210,16 +210,34 @@ static int gmptest_main_g(void *arg)
 }
 #endif
 
+/* LeakSanitizer looks when a program ends, but children leave by _exit(): so it is told to. */
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/lsan_interface.h>
+
+static inline int gmptest_leaks(void)
+{
+	return __lsan_do_recoverable_leak_check();
+}
+#else
+static inline int gmptest_leaks(void)
+{
+	return 0;
+}
+#endif
+
 static inline void gmptest_child(struct gmptest *t)
 {
 	const char *limit = getenv("GMPTEST_TIMEOUT");
 
 	alarm(limit ? (unsigned int)atoi(limit) : 60);
 #ifdef GMPRT_H
-	if (t->goroutine)
-		_exit(gmp_run(gmptest_main_g, t) == GMPTEST_OK ? GMPTEST_OK : GMPTEST_UNFINISHED);
+	if (t->goroutine && gmp_run(gmptest_main_g, t) != GMPTEST_OK)
+		_exit(GMPTEST_UNFINISHED);
 #endif
-	t->fn();
+	if (!t->goroutine)
+		t->fn();
+	if (gmptest_leaks())
+		GMPTEST_FAIL_("%s left memory that nobody knows", t->name);
 	fflush(stdout);
 	_exit(GMPTEST_OK);
 }
@@ -313,7 +331,7 @@ static inline int gmptest_wanted(struct gmptest *t, int argc, char **argv)
 #if defined(__SANITIZE_THREAD__)
 #include <pthread.h>
 
-static void *gmptest_nothing(void *arg)
+static void *gmptest_no_work(void *arg)
 {
 	return arg;
 }
@@ -323,7 +341,7 @@ static inline void gmptest_prepare(void)
 {
 	pthread_t t;
 
-	if (pthread_create(&t, NULL, gmptest_nothing, NULL) == 0)
+	if (pthread_create(&t, NULL, gmptest_no_work, NULL) == 0)
 		pthread_join(t, NULL);
 }
 #else

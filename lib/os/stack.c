@@ -314,29 +314,37 @@ bool rt_stack_scavenge(uint64_t now, uint64_t budget_ns)
 
 /* ---- the end of a run ------------------------------------------------------------------------------------ */
 
+/* The slabs' records, and what they stand for unless somebody may still run @there. */
+static void drop_slabs(bool there)
+{
+	struct slab *sl = pool.slabs;
+
+	while (sl) {
+		struct slab *next = sl->next;
+
+		if (!there) {
+			/* goroutines that the run left behind had frames there */
+			rt_san_clean_stack((uintptr_t)sl->at, (uintptr_t)sl->at + sl->len);
+			munmap(sl->at, sl->len);
+		}
+		free(sl);
+		sl = next;
+	}
+	pool.slabs = NULL;
+}
+
 /* No stack is handed out any more; the memory stays, for somebody may still run there. */
 void rt_stack_forget_all(void)
 {
-	pool.slabs = NULL;
+	drop_slabs(true);
 	told.n = 0;
 	rt_stack_release_all();
 }
 
 void rt_stack_release_all(void)
 {
-	struct slab *sl = pool.slabs;
-
 	untell_valgrind();
-	while (sl) {
-		struct slab *next = sl->next;
-
-		/* goroutines that the run left behind had frames there */
-		rt_san_clean_stack((uintptr_t)sl->at, (uintptr_t)sl->at + sl->len);
-		munmap(sl->at, sl->len);
-		free(sl);
-		sl = next;
-	}
-	pool.slabs = NULL;
+	drop_slabs(false);
 	pool.reserved = pool.stacks = pool.dirty = pool.next_round = 0;
 	pool.guarded = pool.colour = 0;
 	for (unsigned int c = 0; c < SIZES; c++) {

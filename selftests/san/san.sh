@@ -7,8 +7,9 @@
 #
 # Builds lib/ and the programs once more, instrumented, in $O/TOOL. Then selftests/san/seeded.sh, to
 # know that the tool finds what it is there for, then the programs. What cannot be run under a tool
-# stands in selftests/san/skips, with the reason, and counts as skipped. Reports go to files, for a
-# process that was meant to die would take them along. Last line as of run.sh.
+# stands in selftests/san/skips, with the reason, and counts as skipped; memory that is left on purpose, in
+# selftests/san/leaks. Reports go to files, for a process that was meant to die would take them along. Last
+# line as of run.sh.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -43,6 +44,7 @@ set_options()
 	local log=$dir/reports/${1##*/}
 	# at once, and known by its status: what comes after a wild write means nothing
 	export ASAN_OPTIONS=log_path=$log:detect_stack_use_after_return=1:allocator_may_return_null=1:handle_segv=0
+	export LSAN_OPTIONS=suppressions=$here/leaks:print_suppressions=0
 	# the threads that outlive a run are there because a test left a goroutine in a system call
 	export TSAN_OPTIONS=log_path=$log:report_signal_unsafe=0:report_thread_leaks=0:history_size=4:handle_segv=0
 	export VALGRIND_LOG=$log.%p

@@ -34,7 +34,7 @@ static const struct {
 	{ op_lock_thread, 3 }, { op_maxprocs, 2 }, { op_stop_world, 2 }, { op_look, 1 }, { op_net, 4 },
 };
 
-static struct torture *now;		/* the round that runs: for the watchdog */
+static struct torture *volatile now;	/* the round that runs, or NULL: for the watchdog */
 static bool given_up;			/* main returns: calls may answer that nothing runs; atomic */
 static uint64_t first_seed;
 
@@ -281,6 +281,7 @@ static void torture(const char *procs, int maxprocs, uint32_t one_in, uint32_t p
 		n += t->n.ops;
 		rounds++;
 		draw(&seed);
+		now = NULL;		/* the watchdog may come at any time */
 		if (r == 0)
 			free(t);
 	} while (gmp_now() < end || are_wanted(points, end));

@@ -55,7 +55,8 @@ static void check_heap(struct rt_timers *h)
 
 static struct rt_p *new_p(int id)
 {
-	struct rt_p *pp = aligned_alloc(64, sizeof(*pp));
+	static struct rt_p all[2];
+	struct rt_p *pp = &all[id];
 
 	memset(pp, 0, sizeof(*pp));
 	pp->id = id;
