@@ -8,7 +8,7 @@
 #         The folder of a kernel that finds bugs (tools/dev/debugkernel.sh) is a KVER, too: its
 #         time limits are ten times as long, and it is asked whether its checks were on all the time
 #
-# The last line is the total of all runs: "N passed, N failed, N skipped".
+# The last line is the total of all runs: "N passed, N failed, N skipped"; the one before says how long it took.
 # What is left to read is in build/selftests/: host.log, long.log, KVER.log, count-KVER.log, log/, guest-KVER/.
 set -u
 
@@ -134,4 +134,5 @@ wait
 for kver; do
 	check_console "$kver"
 done
-"$here/run.sh" -m "${runs[@]}"
+"$here/run.sh" -m "${runs[@]}" | sed "\$i check: $((SECONDS / 60)) min $((SECONDS % 60)) s"
+exit "${PIPESTATUS[0]}"

@@ -95,4 +95,17 @@ check 'runs that did not finish have failed' equal "$? $(tail -n 1 "$tmp/out")" 
 "$top/selftests/run.sh" -m "$tmp/a.log" >"$tmp/out"
 check 'a sum without failures' equal "$? $(tail -n 1 "$tmp/out")" '0 3 passed, 0 failed, 1 skipped'
 
+# check.sh, in a tree of its own: a test, and a long one that fails when it is told to
+mkdir "$tmp/tree" "$tmp/torture"
+cp "$top"/selftests/{check.sh,run.sh} "$tmp/tree"
+printf 'host-list:\n\t@printf "%%s\\n" %s\n' "$tmp/passes $tmp/torture/long" >"$tmp/tree/Makefile"
+: >"$tmp/torture/not"
+program torture/long 'not=$(cat "${0%/*}/not"); echo 1..1; echo "${not}ok 1"; [ -z "$not" ]'
+for bad in 0 1; do
+	[ $bad = 0 ] || echo 'not ' >"$tmp/torture/not"
+	O=$tmp/build "$tmp/tree/check.sh" host >"$tmp/out"
+	check "check.sh: exit status $bad" equal $? $bad
+	check '... the total is the last line' grep -q '^[0-9]* passed, [01] failed, 0 skipped$' <(tail -n 1 "$tmp/out")
+	check '... the time the one before' grep -qE '^check: [0-9]+ min [0-9]+ s$' <(tail -n 2 "$tmp/out" | head -n 1)
+done
 done_testing
