@@ -47,7 +47,11 @@ static const struct {
 
 #define MOST	18		/* of one kind and scene */
 #define FEW	4		/* with another number of Ps */
+#if GMPTEST_SANITIZED
+#define LIMIT_S	100
+#else
 #define LIMIT_S	20
+#endif
 
 static struct {
 	enum kind kind;
@@ -59,7 +63,13 @@ static int64_t last_error;
 
 /* ---- the calls ------------------------------------------------------------------------------------------- */
 
-static bool hit(enum kind k)
+/*
+ * The runtime calls these with locks held, and not by the way it calls libc (os/callout.c): to SIGURG they must be
+ * runtime, not the program's own code, or a goroutine would be stopped in there.
+ */
+#define RUNTIME		__attribute__((noinline, section("gmprt_text")))
+
+static RUNTIME bool hit(enum kind k)
 {
 	uint32_t n = __atomic_add_fetch(&calls[k], 1, __ATOMIC_RELAXED);
 	bool yes = fail.nth && k == fail.kind && (n == fail.nth || (fail.on && n > fail.nth));
@@ -151,7 +161,7 @@ int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*fn)(voi
 }
 
 /* Raw system calls; a wait on a futex only ends too early, which the kernel may do. A wake cannot fail. */
-static long raw(long nr, long arg2)
+static RUNTIME long raw(long nr, long arg2)
 {
 	switch (nr) {
 	case SYS_mmap:

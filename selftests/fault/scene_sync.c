@@ -108,7 +108,8 @@ int scene_context(void *arg)
 {
 	struct gmp_ctx *root = gmp_ctx_background(), *a, *b, *c;
 	struct gmp_after_func *h;
-	int ran = 0, key;
+	static int ran;		/* static: what was begun is not waited for */
+	int key;
 
 	(void)arg;
 	a = gmp_ctx_with_cancel(root);
