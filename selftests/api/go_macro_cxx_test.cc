@@ -2,6 +2,7 @@
 /* go_macro_cxx_test.cc - GMP_GO() of C++: the caller converts, as in a call, and the goroutine has copies. */
 #include <gmprt.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -107,14 +108,14 @@ GTEST(function_objects)
 }
 
 struct counted {
-	static int alive;
+	static std::atomic<int> alive;
 
 	counted() { alive++; }
 	counted(const counted &) { alive++; }
 	~counted() { alive--; }
 };
 
-int counted::alive;
+std::atomic<int> counted::alive;
 
 static void uses(counted)
 {

@@ -3,7 +3,8 @@
 #
 # usage: san.sh asan|tsan|valgrind [PROGRAM...]
 #
-#   PROGRAM  api/chan_test, unit/timers_test, ...; without any: all of api/ and unit/
+#   PROGRAM  api/chan_test, unit/timers_test, ...; without any: all that need no module (san-list of
+#            selftests/Makefile). TORTURE_T is 20 seconds here
 #
 # Builds lib/ and the programs once more, instrumented, in $O/TOOL. Then selftests/san/seeded.sh, to
 # know that the tool finds what it is there for, then the programs. What cannot be run under a tool
@@ -71,7 +72,7 @@ run_one()
 	set_options "$1"
 	[ "$tool" != valgrind ] || test=$(under_valgrind "$1")
 	[ "$1" != seeded ] || test=$here/seeded.sh
-	"$top/selftests/run.sh" -t 1500 -l "$tool" -d "$dir/log" "$test" >"$dir/out/${1##*/}.log" 2>&1
+	"$top/selftests/run.sh" -t 300 -x 5 -l "$tool" -d "$dir/log" "$test" >"$dir/out/${1##*/}.log" 2>&1
 	sed -E '/^(FAILED|SKIPPED) /d; /^[0-9]+ passed, /d' "$dir/out/${1##*/}.log"
 }
 
@@ -93,7 +94,7 @@ mkdir -p "$dir/reports" "$dir/out" || exit 2
 build "$@" || exit 2
 [ $# -gt 0 ] || mapfile -t all < <(make --no-print-directory -s -C "$top/selftests" "O=$O" san-list)
 awk -v t="$tool" '$1 == t { sub("^[^ \t]+[ \t]+", ""); print }' "$here/skips" >"$dir/skips"
-export GMPTEST_SKIPS=$dir/skips SAN_TOOL=$tool GMPTEST_TIMEOUT=200
+export GMPTEST_SKIPS=$dir/skips SAN_TOOL=$tool GMPTEST_TIMEOUT=600 TORTURE_T=${TORTURE_T:-20}
 for test in seeded "${@:-${all[@]}}"; do
 	run_one "$test"
 done
