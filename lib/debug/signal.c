@@ -2,7 +2,7 @@
 /*
  * signal.c - SIGSEGV and SIGQUIT while gmp_run() runs; the alternate signal stacks of the Ms.
  *
- * SIGSEGV in the guard below a goroutine's stack is reported as "stack overflow". Every other one is
+ * SIGSEGV in the guard below a goroutine's stack is reported as "stack overflow" (overflow.c). Every other one is
  * the program's: its handler of before gmp_run() is called as the kernel would have, or the default
  * action is put back and the instruction faults again, so that a core shows it as if we were not here.
  * A handler the program installs while gmp_run() runs replaces ours; it may chain to it.
@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "debug/dump.h"
+#include "debug/overflow.h"
 
 #define ALT_SIZE	(64ul << 10)	/* AVX-512 and AMX state, a handler of the program, a report */
 #define ALT_GUARD	4096ul
@@ -87,6 +88,11 @@ static void call_handler(const struct sigaction *sa, int sig, siginfo_t *si, voi
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 }
 
+static bool kills(const struct sigaction *sa)
+{
+	return !(sa->sa_flags & SA_SIGINFO) && (sa->sa_handler == SIG_DFL || sa->sa_handler == SIG_IGN);
+}
+
 /* The default action. A fault happens again when we return; what was sent must be sent again. */
 static void put_back(const struct sigaction *sa, int sig, siginfo_t *si)
 {
@@ -101,7 +107,7 @@ static void pass_on(struct sigaction *sa, int sig, siginfo_t *si, void *uc)
 
 	if (!(sa->sa_flags & SA_SIGINFO) && sa->sa_handler == SIG_IGN && si->si_code <= 0)
 		return;
-	if (!(sa->sa_flags & SA_SIGINFO) && (sa->sa_handler == SIG_DFL || sa->sa_handler == SIG_IGN)) {
+	if (kills(sa)) {
 		put_back(&dfl, sig, si);	/* a fault cannot be ignored */
 		return;
 	}
@@ -112,58 +118,17 @@ static void pass_on(struct sigaction *sa, int sig, siginfo_t *si, void *uc)
 
 /* ---- stack overflow ---------------------------------------------------------------------------------------- */
 
-static bool in_guard(const struct rt_g *gp, uintptr_t at)
-{
-	return gp->stack_hi && at < gp->stack_lo && at >= gp->stack_lo - RT_STACK_GUARD;
-}
-
-/*
- * Whose guard lies at @at. In the middle of a switch the G that is published is not yet the one whose
- * stack is in use: then all are asked.
- */
-static struct rt_g *overflowed(uintptr_t at)
-{
-	struct rt_g *gp = rt_getm() ? rt_getg() : NULL;
-
-	if (!rt_getm() || (gp && in_guard(gp, at)))
-		return gp;
-	for (uint64_t i = 0; (gp = rt_g_nth(i)) != NULL; i++)
-		if (in_guard(gp, at))
-			return gp;
-	return NULL;
-}
-
-/* What was asked for; stack.c begins some bytes lower (colours). */
-static size_t reserved(const struct rt_g *gp)
-{
-	return (size_t)RT_STACK_MIN << rt_stack_class(gp->stack_hi - gp->stack_lo);
-}
-
-static _Noreturn void report_overflow(const struct rt_g *gp, const ucontext_t *uc)
-{
-	struct rt_regs regs;
-	struct rt_dump d = { .fd = STDERR_FILENO, .dying = true, .exact = true, .first = gp,
-			     .regs = &regs };
-
-	rt_die_alone();
-	rt_regs_signal(uc, &regs);
-	rt_say("runtime: goroutine %llu: stack exceeds %llu-byte limit\n"
-	       "runtime: sp=0x%llx stack=[0x%llx, 0x%llx]\n"
-	       "fatal error: stack overflow\n\n",
-	       (unsigned long long)gp->h.goid, (unsigned long long)reserved(gp),
-	       (unsigned long long)regs.r[RT_REG_SP], (unsigned long long)gp->stack_lo,
-	       (unsigned long long)gp->stack_hi);
-	rt_dump_all(&d);
-	rt_die();
-}
-
 static void on_segv(int sig, siginfo_t *si, void *uc)
 {
 	int saved = errno;
-	const struct rt_g *gp = si->si_code > 0 ? overflowed((uintptr_t)si->si_addr) : NULL;
+	struct rt_regs regs;
 
-	if (gp)
-		report_overflow(gp, uc);
+	if (si->si_code > 0) {
+		rt_regs_signal(uc, &regs);
+		rt_overflow_at((uintptr_t)si->si_addr, &regs);
+		if (kills(&old_segv))
+			rt_overflow_look_all();		/* what it met may be what another stack ran over */
+	}
 	pass_on(&old_segv, sig, si, uc);
 	errno = saved;
 }

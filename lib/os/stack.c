@@ -8,12 +8,7 @@
  *             protection are one mapping.
  * Locks:      `pool.lock` (rank STACK, a leaf).
  *
- * Guards. Below each stack lie 68 KiB that must not be touched. Three ways to forbid it:
- *   MADV_GUARD_INSTALL (6.13+)  costs no mapping: every stack gets one.
- *   mprotect(PROT_NONE)         two mappings a stack: for the first GUARDED_MAX stacks only, so that
- *                               a million goroutines fit under the default vm.max_map_count.
- *   nothing                     beyond these, the 68 KiB lie unused: an overflow up to that size hits
- *                               nobody, but is not reported.
+ * Below each stack lie 68 KiB that must not be touched: a guard, or a gap (stackguard.c).
  * Rejected: mmap per stack (65530 mappings), segmented or moving stacks (C holds pointers into them).
  *
  * Free stacks keep their pages while they are likely to be used again. Three lists, the hottest first:
@@ -40,16 +35,13 @@
 #include "base/throw.h"
 #include "os/clock.h"
 #include "os/lock.h"
-
-#ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL 102
-#endif
+#include "os/stackguard.h"
 
 #define PAGE		4096ul
 _Static_assert(RT_STACK_GUARD / PAGE % 2 == 1 && RT_STACK_MIN / PAGE % 2 == 0, "stacks an even number of pages apart");
 #define SLAB_STACKS	32u
+#define SLAB_GAPS	256u		/* where there is one guard for all of it */
 #define SIZES		17		/* 16 KiB << 0 .. 1 GiB */
-#define GUARDED_MAX	8192u
 #define COLOURS		15u
 #define SCAVENGE_BATCH	16u
 #define ROUND_NS	1000000000ull	/* so long, or twice as long, a free stack keeps its pages */
@@ -57,7 +49,8 @@ _Static_assert(RT_STACK_GUARD / PAGE % 2 == 1 && RT_STACK_MIN / PAGE % 2 == 0, "
 struct slab {
 	struct slab *next;	/* malloc()ed: a page of its own would be 128 bytes a stack */
 	char *at;
-	size_t len;
+	size_t len, stride;
+	uint32_t gaps;		/* stacks without a guard; pool.lock, atomic for who looks at them */
 };
 
 static struct {
@@ -66,34 +59,19 @@ static struct {
 		struct rt_stack *young, *old, *clean;
 		struct rt_stack *eldest;	/* the last of young, if there are any */
 	} free[SIZES];			/* lock */
-	struct slab *slabs;		/* lock */
+	struct slab *slabs;		/* lock; the list only grows */
 	uint64_t reserved, stacks;	/* lock; atomic for readers */
 	uint64_t dirty;			/* lock; on young and old; atomic for readers */
 	uint64_t next_round;		/* the scavenger's */
-	uint32_t guarded;		/* lock; mprotect()ed stacks */
+	uint64_t gaps;			/* lock; stacks without a guard; atomic for readers */
+	struct slab *look;		/* at this one next; who looks, one at a time */
 	uint32_t colour;		/* lock */
-	bool no_madv_guard;		/* lock; the kernel has none */
 } pool = { .lock = RT_LOCK_INIT(STACK) };
 
 static struct {
 	uint32_t n;
 	uint32_t id[RT_VALGRIND ? 1 << 16 : 1];
 } told;			/* of what Valgrind knows; pool.lock */
-
-static bool guard(uintptr_t at)
-{
-	if (!pool.no_madv_guard) {
-		if (madvise((void *)at, RT_STACK_GUARD, MADV_GUARD_INSTALL) == 0)
-			return true;
-		if (errno != EINVAL)
-			return false;
-		pool.no_madv_guard = true;
-	}
-	if (pool.guarded >= GUARDED_MAX)
-		return true;
-	pool.guarded++;
-	return mprotect((void *)at, RT_STACK_GUARD, PROT_NONE) == 0;
-}
 
 /* ---- the free lists; pool.lock held --------------------------------------------------------------- */
 
@@ -147,32 +125,43 @@ static void untell_valgrind(void)
 		rt_san_no_stack(told.id[--told.n]);
 }
 
+/* One stack is cut at once, the others when they are wanted: pages are touched only then. */
+static struct {
+	struct slab *slab;
+	uintptr_t at, end;
+} rest[SIZES];		/* pool.lock */
+
+static void count_gap(struct slab *sl)
+{
+	rt_store_rlx(&sl->gaps, sl->gaps + 1);
+	rt_store_rlx(&pool.gaps, pool.gaps + 1);
+}
+
 /* Cuts one stack of class @c out of [at, at + guard + size). NULL: its guard cannot be had. */
 static struct rt_stack *carve(uintptr_t at, unsigned int c)
 {
 	size_t size = (size_t)RT_STACK_MIN << c;
 	uintptr_t hi = at + RT_STACK_GUARD + size;
+	enum rt_guard got = rt_guard_at(at, at == (uintptr_t)rest[c].slab->at);
 	struct rt_stack *s;
 
-	if (!guard(at))
+	if (got == RT_GUARD_ERROR)
 		return NULL;
+	if (got == RT_GUARD_NONE)
+		count_gap(rest[c].slab);
 	s = rt_stack_at(hi - 64 * (pool.colour++ % COLOURS));
 	tell_valgrind(at + RT_STACK_GUARD, hi);
 	s->lo = at + RT_STACK_GUARD;
 	s->size_class = c;
+	s->gap = got == RT_GUARD_NONE;
 	rt_store_rlx(&pool.stacks, pool.stacks + 1);
 	return s;
 }
 
-/* One stack is cut at once, the others when they are wanted: pages are touched only then. */
-static struct {
-	uintptr_t at, end;
-} rest[SIZES];		/* pool.lock */
-
 static bool new_slab(unsigned int c)
 {
 	size_t stride = ((size_t)RT_STACK_MIN << c) + RT_STACK_GUARD;
-	size_t n = stride > (8u << 20) ? 1 : SLAB_STACKS;
+	size_t n = stride > (8u << 20) ? 1 : rt_guards_are_out() ? SLAB_GAPS : SLAB_STACKS;
 	size_t len = n * stride;
 	struct slab *sl = malloc(sizeof(*sl));
 	char *at;
@@ -185,8 +174,9 @@ static bool new_slab(unsigned int c)
 		return false;
 	}
 	madvise(at, len, MADV_NOHUGEPAGE);	/* a huge page would commit eight stacks at once */
-	*sl = (struct slab){ pool.slabs, at, len };
-	pool.slabs = sl;
+	*sl = (struct slab){ .next = pool.slabs, .at = at, .len = len, .stride = stride };
+	rt_store_rel(&pool.slabs, sl);		/* MO-D2: pairs with rt_stack_look() */
+	rest[c].slab = sl;
 	rest[c].at = (uintptr_t)at;
 	rest[c].end = (uintptr_t)at + len;
 	rt_store_rlx(&pool.reserved, pool.reserved + len);
@@ -224,13 +214,14 @@ struct rt_stack *rt_stack_alloc(size_t size)
 	return s;
 }
 
-void rt_stack_free(uintptr_t lo, uintptr_t hi)
+void rt_stack_free(uintptr_t lo, uintptr_t hi, bool gap)
 {
 	struct rt_stack *s = rt_stack_at(hi);
 	unsigned int c = rt_stack_class(hi - lo);
 
 	s->lo = lo;
 	s->size_class = c;
+	s->gap = gap;
 	rt_lock(&pool.lock);
 	put_young(&pool.free[c], s);
 	rt_unlock(&pool.lock);
@@ -312,6 +303,56 @@ bool rt_stack_scavenge(uint64_t now, uint64_t budget_ns)
 	return rt_load_rlx(&pool.dirty) != 0;
 }
 
+/* ---- gaps --------------------------------------------------------------------------------------------------- */
+
+bool rt_stack_gaps(void)
+{
+	return rt_load_rlx(&pool.gaps) != 0;
+}
+
+/*
+ * The lo of the highest that ran over: those below it are what it ran over. Of those with guards, and of stacks
+ * not cut yet, no gap was written to.
+ */
+static uintptr_t look_at_slab(const struct slab *sl)
+{
+	uintptr_t at = (uintptr_t)sl->at, lo = 0;
+
+	if (rt_load_rlx(&sl->gaps) == 0)
+		return 0;
+	for (; at < (uintptr_t)sl->at + sl->len; at += sl->stride)
+		if (rt_gap_written(at))
+			lo = at + RT_STACK_GUARD;
+	return lo;
+}
+
+uintptr_t rt_stack_look_all(void)
+{
+	uintptr_t lo = 0, highest = 0;
+
+	/* MO-D2: acquire, no lock: this may be a signal handler. A slab never goes, nor its place in the list. */
+	for (struct slab *sl = rt_load_acq(&pool.slabs); sl; sl = sl->next) {
+		lo = look_at_slab(sl);
+		if (lo > highest)
+			highest = lo;
+	}
+	return highest;
+}
+
+bool rt_stack_look(uint64_t end, bool *found)
+{
+	if (!pool.look)
+		pool.look = rt_load_acq(&pool.slabs);	/* MO-D2: pairs with new_slab() */
+	*found = false;
+	while (pool.look && !*found) {
+		*found = look_at_slab(pool.look) != 0;
+		pool.look = pool.look->next;
+		if (rt_now() >= end)
+			break;
+	}
+	return !pool.look;
+}
+
 /* ---- the end of a run ------------------------------------------------------------------------------------ */
 
 /* The slabs' records, and what they stand for unless somebody may still run @there. */
@@ -346,9 +387,13 @@ void rt_stack_release_all(void)
 	untell_valgrind();
 	drop_slabs(false);
 	pool.reserved = pool.stacks = pool.dirty = pool.next_round = 0;
-	pool.guarded = pool.colour = 0;
+	pool.gaps = 0;
+	pool.look = NULL;
+	pool.colour = 0;
+	rt_guards_forget();
 	for (unsigned int c = 0; c < SIZES; c++) {
 		pool.free[c] = (struct list){ 0 };
+		rest[c].slab = NULL;
 		rest[c].at = rest[c].end = 0;
 	}
 }

@@ -3,7 +3,7 @@
  * stack.h - stacks of goroutines: reserved address space, committed on touch, guarded.
  *
  * A stack is [lo, hi); below lo lie RT_STACK_GUARD bytes that no access survives (or, on kernels
- * where a guard costs a mapping and many exist already, that nothing else uses: see stack.c).
+ * where a guard costs a mapping and many exist already, a gap: nothing else uses it, see stackguard.c).
  */
 #ifndef RT_STACK_H
 #define RT_STACK_H
@@ -21,6 +21,7 @@ struct rt_stack {
 	struct rt_stack *next;
 	uintptr_t lo;
 	uint32_t size_class;
+	bool gap;		/* no guard below it */
 };
 
 /* Which of the sizes 16 KiB << n holds @size bytes. */
@@ -51,7 +52,7 @@ struct rt_stack *rt_stack_alloc(size_t size);
  * The caller may still run on it as long as nobody else can allocate (its P's cache): then use the
  * cache of the P instead. Context: any; takes the stack lock.
  */
-void rt_stack_free(uintptr_t lo, uintptr_t hi);
+void rt_stack_free(uintptr_t lo, uintptr_t hi, bool gap);
 
 /**
  * rt_stack_scavenge() - gives the pages of stacks that were free for a second or two back to the kernel
@@ -60,6 +61,19 @@ void rt_stack_free(uintptr_t lo, uintptr_t hi);
  * Return: true while there may be something to do later.
  */
 bool rt_stack_scavenge(uint64_t now, uint64_t budget_ns);
+
+/* Is there any stack without a guard? Context: any. */
+bool rt_stack_gaps(void);
+
+/**
+ * rt_stack_look() - looks at gaps below stacks until the time @end, going on where it stopped
+ *
+ * @found: one ran over. Context: one thread (sysmon). Return: true at the end of a round.
+ */
+bool rt_stack_look(uint64_t end, bool *found);
+
+/* At all of them: the lo of the highest that ran over, or 0. Context: any, also signal handlers. */
+uintptr_t rt_stack_look_all(void);
 
 /* Unmaps all; only when no goroutine exists. */
 void rt_stack_release_all(void);

@@ -67,6 +67,8 @@ static bool set(const char *key, const char *v)
 		return unset(v, &rt_env.nohandoff);
 	if (strcmp(key, "sysmon") == 0)
 		return unset(v, &rt_env.nosysmon);
+	if (strcmp(key, "stackguards") == 0)
+		return rt_env.few_guards = number(v, UINT32_MAX, &rt_env.guards);
 	if (strcmp(key, "scheddetail") == 0)
 		return flag(v, &rt_env.scheddetail);
 	if (strcmp(key, "schedtrace") == 0)

@@ -13,6 +13,8 @@ struct rt_env {
 	bool no_update;		/* updatemaxprocs=0: do not follow the CPUs allowed */
 	bool nohandoff;		/* handoff=0: the module only watches */
 	bool nosysmon;		/* sysmon=0: for tests that must not be helped by it */
+	bool few_guards;	/* stackguards=N: none that cost no mapping, and N that do; for tests */
+	uint32_t guards;
 	bool scheddetail;
 	bool acct;		/* acct=1: account by goroutine, if the module is there */
 	uint32_t schedtrace_ms;	/* 0 = off */

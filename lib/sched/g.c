@@ -271,6 +271,7 @@ bool rt_g_bind_stack(struct rt_p *pp, struct rt_g *gp)
 		s = rt_stack_alloc(size);
 		if (!s)
 			return false;
+		gp->gap = s->gap;	/* what a P keeps has a guard */
 	}
 	gp->stack_lo = s->lo;
 	gp->stack_hi = rt_stack_hi(s);
@@ -299,8 +300,8 @@ bool rt_g_cache_stack(struct rt_p *pp, struct rt_g *gp)
 void rt_g_free_stack(struct rt_g *gp)
 {
 	if (gp->stack_hi)
-		rt_stack_free(gp->stack_lo, gp->stack_hi);
-	gp->stack_lo = gp->stack_hi = 0;
+		rt_stack_free(gp->stack_lo, gp->stack_hi, gp->gap);
+	gp->stack_lo = gp->stack_hi = gp->gap = 0;
 	gp->sp = NULL;
 }
 
@@ -336,7 +337,7 @@ void rt_g_purge(struct rt_p *pp)
 
 	while ((s = pp->stacks) != NULL) {
 		pp->stacks = s->next;
-		rt_stack_free(s->lo, rt_stack_hi(s));
+		rt_stack_free(s->lo, rt_stack_hi(s), false);
 	}
 	pp->nstacks = 0;
 	rt_lock(&tab.lock);
@@ -362,7 +363,7 @@ void rt_g_release_all(void)
 		if (gp->ghost)
 			continue;
 		gp->m = NULL;
-		gp->stack_lo = gp->stack_hi = 0;
+		gp->stack_lo = gp->stack_hi = gp->gap = 0;
 		gp->sp = NULL;
 		rt_gqueue_push(&tab.free, gp);
 	}

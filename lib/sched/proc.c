@@ -12,6 +12,7 @@
  * every 61st tick). Rejected: always through g0 as Go does (two switches for one); leaving the saved
  * context to be awaited by a flag in the G (a spinning M may wait for one that lost its CPU).
  */
+#include "debug/overflow.h"
 #include "sched/defer.h"
 #include "sched/gocall.h"
 #include "sched/rcu.h"
@@ -161,19 +162,26 @@ static void end_locked_thread(struct rt_m *mp, struct rt_g *gp)
 	mp->end_thread = true;		/* its state (signal mask, namespaces, ...) is the G's: it goes too */
 }
 
-/* Everything but the switch away. The stack is kept by the P's cache: nobody else takes it from there. */
+/*
+ * Everything but the switch away. The stack is kept by the P's cache: nobody else takes it from there. One
+ * without a guard is not, so that what comes from the cache has one, and nobody need ask.
+ */
 static void release_g(struct rt_m *mp, struct rt_p *pp, struct rt_g *gp)
 {
+	bool gap = gp->gap;
+
 	if (unlikely(mp->acct))
 		rt_acct_switch(mp, NULL);
 	rt_canary_check(gp);
+	if (unlikely(gap))
+		rt_overflow_look(gp);
 	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_DEAD);
 	rt_store_rlx(&gp->m, NULL);
 	if (!(gp->h.flags & GMP_GF_SYSTEM))
 		rt_own_add(&pp->ng, -1);
 	if (unlikely(gp->lockedm))
 		end_locked_thread(mp, gp);
-	if (!RT_SANITIZED && likely(rt_g_cache_stack(pp, gp))) {
+	if (!RT_SANITIZED && likely(!gap) && likely(rt_g_cache_stack(pp, gp))) {
 		rt_g_free(pp, gp);
 	} else {
 		mp->after_g = gp;

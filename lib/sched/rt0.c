@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "debug/layout.h"
+#include "debug/overflow.h"
 #include "debug/signal.h"
 #include "gmprt/proc.h"
 #include "os/kern.h"
@@ -289,6 +290,7 @@ static void tear_down(void)
 	rt_m_forget_wanted();
 	expel_foreigners(&rt_sched.running);
 	left = rt_m_wait_others(END_NS);
+	rt_overflow_look_all();
 	rt_preempt_fini();
 	if (rt_env.stats)
 		print_stats();

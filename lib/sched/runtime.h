@@ -81,6 +81,7 @@ struct rt_g {
 	uint32_t max_stack;	/* wanted size, 0 = the default. const */
 	uint32_t ghost;		/* left behind by a run: never used again. written by its thread (ghost.c) */
 	struct gmp_g_acct *acct;	/* NULL: nobody accounts; owner */
+	uint64_t gap;		/* 1: no guard lies below its stack (os/stackguard.c). owner */
 	struct rt_san san;		/* sanitizer builds only; owner */
 };
 

@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include "debug/overflow.h"
 #include "debug/schedtrace.h"
 #include "os/futex.h"
 #include "sched/env.h"
@@ -468,6 +469,8 @@ static bool round_of_checks(uint64_t *until_timer)
 	retry_unserved(now);
 	rt_follow_cpus(now);
 	scavenge(now);
+	if (rt_stack_gaps())
+		rt_overflow_round(now, all_idle());
 	rt_schedtrace(now);
 	if (rt_load_rlx(&rt_sched.mdead))
 		rt_m_reap();
@@ -484,10 +487,11 @@ static void *sysmon(void *arg)
 	prctl(PR_SET_TIMERSLACK, 1000);		/* else every nap is 50 us longer */
 	rt_tls.mstate = GMP_M_SYSMON;
 	rt_follow_init(rt_now());
+	rt_overflow_round_init();
 	while (!rt_load_acq(&mon.stop)) {
 		ns = rt_sysmon_nap(ns, idle);
 		nap(ns < until_timer ? ns : until_timer);
-		if (ns == MAX_NS && all_idle() && !mon.scavenges) {
+		if (ns == MAX_NS && all_idle() && !mon.scavenges && !rt_overflow_unseen()) {
 			deep_sleep();
 			idle = 0;
 		}

@@ -23,7 +23,9 @@
 #include "base/inject.h"
 #include "gmptest.h"
 
-enum kind { MMAP, MALLOC, GUARD, THREAD, EPOLL, POLL, PWAIT2, PWAIT, SOCKET, FCNTL, OPEN, FUTEX, MEMBARRIER, KINDS };
+enum kind {
+	MMAP, MALLOC, GUARD, OLD, THREAD, EPOLL, POLL, PWAIT2, PWAIT, SOCKET, FCNTL, OPEN, FUTEX, MEMBARRIER, KINDS
+};
 
 static const struct {
 	const char *name;
@@ -33,6 +35,7 @@ static const struct {
 	[MMAP]		= { "mmap", "fatal error: ", false },
 	[MALLOC]	= { "malloc", "fatal error: ", false },
 	[GUARD]		= { "guard", "fatal error: ", false },
+	[OLD]		= { "old", NULL, false },
 	[THREAD]	= { "thread", "fatal error: ", false },
 	[EPOLL]		= { "epoll", "fatal error: ", false },
 	[POLL]		= { "poll", NULL, true },
@@ -52,6 +55,7 @@ static const struct {
 #else
 #define LIMIT_S	20
 #endif
+#define MADV_GUARDS	102		/* MADV_GUARD_INSTALL */
 
 static struct {
 	enum kind kind;
@@ -143,6 +147,8 @@ int __wrap_mprotect(void *at, size_t n, int prot)
 int __wrap_madvise(void *at, size_t n, int advice)
 {
 	FAIL_IF(GUARD, ENOMEM, -1);
+	if (advice == MADV_GUARDS)
+		FAIL_IF(OLD, EINVAL, -1);	/* as before 6.13 */
 	return __real_madvise(at, n, advice);
 }
 

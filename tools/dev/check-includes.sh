@@ -17,6 +17,10 @@ lib/sched/rt0.c: debug/signal.h		bring-up and end of the signal handlers
 lib/sched/m.c: debug/signal.h		each M has an alternate signal stack
 lib/sched/world.c: debug/layout.h	the number of Ps is told to readers
 lib/sched/sysmon.c: debug/schedtrace.h	its line is due when sysmon says so
+lib/sched/proc.c: debug/overflow.h	who ends looks whether its stack ran over
+lib/sched/sysmon.c: debug/overflow.h	so does sysmon, for those that do not end
+lib/sched/rt0.c: debug/overflow.h	and the end of a run
+lib/os/stackguard.c: sched/env.h	how many guards GMP_DEBUG=stackguards= wants
 lib/sched/g.c: debug/canary.h		inline, at the end of each stack
 lib/sched/switch.h: debug/canary.h	the same
 '
