@@ -62,6 +62,13 @@ _Noreturn void rt_throw(const char *text)
 	dump_and_die();
 }
 
+_Noreturn void rt_throw_call(const char *call, const char *text)
+{
+	rt_die_alone();
+	rt_say("fatal error: %s: %s\n\n", call, text);
+	dump_and_die();
+}
+
 _Noreturn void rt_throw_errno(const char *text, int err)
 {
 	rt_die_alone();

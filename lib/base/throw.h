@@ -19,6 +19,9 @@
  */
 _Noreturn rt_cold void rt_throw(const char *text);
 
+/* As rt_throw(), with "CALL: TEXT". */
+_Noreturn rt_cold void rt_throw_call(const char *call, const char *text);
+
 /* As rt_throw(), with "TEXT: what: strerror(err)". @err is a positive or negative errno. */
 _Noreturn rt_cold void rt_throw_errno(const char *text, int err);
 

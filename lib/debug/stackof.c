@@ -80,7 +80,7 @@ RT_PUBLIC int gmp_stack_of(uint64_t goid, uintptr_t *pcs, size_t n)
 		return -ESRCH;
 	if (self && self->h.goid == goid)
 		return own_stack(&l);
-	if (!rt_may_park())
+	if (!rt_may_park("gmp_stack_of"))
 		return -EWOULDBLOCK;
 	stopped = rt_getm()->stops_world;
 	if (!stopped)

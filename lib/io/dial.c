@@ -19,6 +19,7 @@
 #include "gmprt/context.h"
 #include "io/netfd.h"
 #include "io/socket.h"
+#include "sched/handler.h"
 #include "sched/sched.h"
 
 #define LONG_AGO	1	/* of gmp_now() */
@@ -117,6 +118,7 @@ RT_PUBLIC int gmp_dial(struct gmp_ctx *ctx, const char *net, const char *addr, s
 
 	if (!net || !addr || !out)
 		return -EINVAL;
+	rt_check_stack("gmp_dial");
 	if (strcmp(net, "tcp") != 0)
 		return -EPROTONOSUPPORT;
 	err = rt_sockaddr_parse(addr, &sa);

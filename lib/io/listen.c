@@ -9,6 +9,7 @@
 
 #include "io/netfd.h"
 #include "io/socket.h"
+#include "sched/handler.h"
 #include "sched/sched.h"
 
 #define BACKLOG		65535		/* the kernel cuts it to net.core.somaxconn */
@@ -105,6 +106,7 @@ RT_PUBLIC int gmp_accept(struct gmp_fd *fd, struct gmp_fd **out)
 
 	if (!out)
 		return -EINVAL;
+	rt_check_stack("gmp_accept");
 	r = rt_netfd_begin(fd, RT_IO_READ, &f);
 	if (r)
 		return (int)r;

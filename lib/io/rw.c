@@ -18,6 +18,7 @@
 #include <sys/uio.h>
 
 #include "io/netfd.h"
+#include "sched/handler.h"
 #include "sched/sched.h"
 
 #define KERNEL_SIGSET	8u		/* size of the kernel's sigset_t */
@@ -111,8 +112,10 @@ static inline void learn(struct rt_netfd *f, long r, size_t n)
 RT_PUBLIC ssize_t gmp_read(struct gmp_fd *fd, void *buf, size_t n)
 {
 	struct rt_netfd *f;
-	long r = rt_netfd_begin(fd, RT_IO_READ, &f);
+	long r;
 
+	rt_check_stack("gmp_read");
+	r = rt_netfd_begin(fd, RT_IO_READ, &f);
 	if (r)
 		return r;
 	if (in_vain(f, n))
@@ -132,8 +135,10 @@ RT_PUBLIC ssize_t gmp_read(struct gmp_fd *fd, void *buf, size_t n)
 RT_PUBLIC ssize_t gmp_readv(struct gmp_fd *fd, const struct iovec *iov, int cnt)
 {
 	struct rt_netfd *f;
-	long r = rt_netfd_begin(fd, RT_IO_READ, &f);
+	long r;
 
+	rt_check_stack("gmp_readv");
+	r = rt_netfd_begin(fd, RT_IO_READ, &f);
 	if (r)
 		return r;
 	do {
@@ -210,18 +215,28 @@ static long write_locked(struct gmp_fd *fd, struct rest *c, size_t *done)
 	return r;
 }
 
-RT_PUBLIC ssize_t gmp_write_n(struct gmp_fd *fd, const void *buf, size_t n, size_t *done)
+static ssize_t write_one(struct gmp_fd *fd, const void *buf, size_t n, size_t *done)
 {
 	struct iovec iov = { .iov_base = (void *)buf, .iov_len = n };
 	struct rest c = { .iov = &iov, .cnt = 1 };
+
+	return write_locked(fd, &c, done);
+}
+
+RT_PUBLIC ssize_t gmp_write_n(struct gmp_fd *fd, const void *buf, size_t n, size_t *done)
+{
 	size_t unasked;
 
-	return write_locked(fd, &c, done ? done : &unasked);
+	rt_check_stack("gmp_write_n");
+	return write_one(fd, buf, n, done ? done : &unasked);
 }
 
 RT_PUBLIC ssize_t gmp_write(struct gmp_fd *fd, const void *buf, size_t n)
 {
-	return gmp_write_n(fd, buf, n, NULL);
+	size_t unasked;
+
+	rt_check_stack("gmp_write");
+	return write_one(fd, buf, n, &unasked);
 }
 
 RT_PUBLIC ssize_t gmp_writev(struct gmp_fd *fd, const struct iovec *iov, int cnt)
@@ -229,6 +244,7 @@ RT_PUBLIC ssize_t gmp_writev(struct gmp_fd *fd, const struct iovec *iov, int cnt
 	struct rest c = { .iov = iov, .cnt = cnt };
 	size_t done;
 
+	rt_check_stack("gmp_writev");
 	if (cnt < 0 || cnt > IOV_MAX)
 		return -EINVAL;
 	return write_locked(fd, &c, &done);

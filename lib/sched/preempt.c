@@ -41,6 +41,7 @@
 #include "os/mark.h"
 #include "os/textmap.h"
 #include "sched/env.h"
+#include "sched/handler.h"
 #include "sched/hot.h"
 #include "sched/rcu.h"
 
@@ -75,7 +76,7 @@ static void stop_self(struct rt_m *mp, struct rt_g *gp)
 {
 	rt_inject_at(RT_INJ_PREEMPT);
 	if (gp->lockedm) {
-		rt_yield();
+		rt_yield(mp, gp);
 		return;
 	}
 	if (unlikely(gp->tied == RT_TIED_ALONE))
@@ -149,7 +150,7 @@ rt_noinline void rt_preempt_here(struct rt_m *mp)
 	struct rt_g *gp = mp->curg;
 	int saved = errno;
 
-	if (!gp || gp->nopreempt || mp->stops_world || rt_env.asyncpreemptoff)
+	if (!gp || gp->nopreempt || mp->stops_world || rt_env.asyncpreemptoff || rt_off_stack(gp))
 		return;
 	stop_self(mp, gp);
 	errno = saved;

@@ -111,11 +111,16 @@ void rt_park_unlock(struct rt_lock *l, enum gmp_wait_reason why);
  */
 void rt_ready(struct rt_g *gp);
 void rt_ready_list(struct rt_gqueue *q);	/* many at once (netpoll, timers) */
-void rt_yield(void);				/* to the end of the global queue */
+void rt_yield(struct rt_m *mp, struct rt_g *gp);	/* the running @gp, to the end of the global queue; @mp->p is not NULL */
 void rt_wakep(void);				/* another P, if one is idle and nobody spins */
-/* The G that may park here, or NULL (then the caller answers -EWOULDBLOCK). No lock held. */
-struct rt_g *rt_may_park(void);
-struct rt_g *rt_may_park_locked(void);		/* the same with locks of the program's objects held */
+/*
+ * The G that may park here, or NULL (then the caller answers -EWOULDBLOCK). No lock held. Fatal in a signal
+ * handler (handler.h), for @call, the public one.
+ */
+struct rt_g *rt_may_park(const char *call);
+struct rt_g *rt_must_park(const char *call);	/* where NULL is fatal: "would park outside a goroutine" */
+struct rt_g *rt_may_park_locked(void);		/* locks of the program's objects held; handlers not asked about */
+void rt_yield_politely(void);			/* gmp_yield() where it need not be */
 
 /* ---- proc.c: the scheduler ---------------------------------------------------------------- */
 

@@ -13,6 +13,7 @@
 #include "gmprt/proc.h"
 #include "sched/defer.h"
 #include "sched/env.h"
+#include "sched/handler.h"
 #include "sched/hot.h"
 #include "sched/preempt.h"
 #include "sched/rcu.h"
@@ -310,19 +311,40 @@ RT_PUBLIC _Noreturn void gmp_goexit(void)
 	rt_ghost_check();
 	if (!rt_getg())
 		rt_throw("gmp_goexit outside of a goroutine");
+	rt_check_stack("gmp_goexit");
 	rt_g_exit();
 }
 
 /* ---- about itself --------------------------------------------------------------------------------------------- */
 
+static rt_noinline rt_cold void yield_off_stack(void)
+{
+	rt_in_handler("gmp_yield");
+	rt_yield(rt_getm(), rt_getg());
+}
+
 RT_PUBLIC void gmp_yield(void)
 {
 	struct rt_m *mp = rt_getm();
+	struct rt_g *gp;
 
-	if (likely(mp && mp->p && mp->curg && !mp->stops_world))
-		rt_yield();
-	else
+	if (unlikely(!mp || !mp->p || (gp = mp->curg) == NULL || mp->stops_world)) {
 		rt_ghost_check();
+		return;
+	}
+	if (rt_off_stack(gp))
+		yield_off_stack();
+	else
+		rt_yield(mp, gp);
+}
+
+/* Of a call that does not park: not in a signal handler. */
+void rt_yield_politely(void)
+{
+	struct rt_g *gp = rt_getg();
+
+	if (gp && !rt_off_stack(gp))
+		gmp_yield();
 }
 
 RT_PUBLIC uint64_t gmp_goid(void)
@@ -353,6 +375,7 @@ RT_PUBLIC void gmp_lock_os_thread(void)
 
 	if (!gp)
 		return;
+	rt_check_stack("gmp_lock_os_thread");
 	if (!gp->lockedm && !rt_getm()->stops_world)
 		rt_leave_m(gp);		/* those tied to this thread could not run while it is ours */
 	mp = rt_getm();
@@ -385,7 +408,7 @@ RT_PUBLIC size_t gmp_set_max_stack(size_t bytes)
 
 RT_PUBLIC void gmp_syscall_begin(void)
 {
-	if (rt_may_park() && !rt_getm()->stops_world)
+	if (rt_may_park("gmp_syscall_begin") && !rt_getm()->stops_world)
 		rt_entersyscall();
 }
 
@@ -393,8 +416,11 @@ RT_PUBLIC void gmp_syscall_end(void)
 {
 	struct rt_g *gp = rt_getg();
 
-	if (unlikely(!gp))
+	if (unlikely(!gp)) {
 		rt_ghost_check();
-	else if (rt_load_rlx(&gp->h.status) == GMP_G_SYSCALL)
+	} else if (rt_load_rlx(&gp->h.status) == GMP_G_SYSCALL) {
+		if (rt_off_stack(gp))
+			rt_in_handler("gmp_syscall_end");
 		rt_exitsyscall();
+	}
 }

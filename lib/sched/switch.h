@@ -171,12 +171,17 @@ static rt_always_inline void rt_leave(struct rt_m *mp, struct rt_g *gp, bool sel
 	rt_switched(gp);
 }
 
-static rt_always_inline struct rt_g *rt_begin_park(struct rt_m *mp, enum gmp_wait_reason why)
+static rt_always_inline struct rt_g *rt_parker(struct rt_m *mp)
 {
 	struct rt_g *gp = mp ? mp->curg : NULL;
 
 	if (unlikely(!gp))
 		rt_throw("park outside of a goroutine");
+	return gp;
+}
+
+static rt_always_inline void rt_begin_park(struct rt_m *mp, struct rt_g *gp, enum gmp_wait_reason why)
+{
 	if (unlikely(mp->stops_world))
 		rt_throw("park while the world is stopped");
 	rt_store_rlx(&gp->h.wait_reason, (uint16_t)why);
@@ -186,15 +191,13 @@ static rt_always_inline struct rt_g *rt_begin_park(struct rt_m *mp, enum gmp_wai
 	else
 		rt_own_add(&mp->p->c.parks, 1);
 	rt_g_set_status(gp, GMP_G_RUNNING, GMP_G_WAITING);
-	return gp;
 }
 
-/* rt_park_unlock(), inline. @mp: rt_getm(), read since the last park. */
-static rt_always_inline void rt_park_unlock_hot(struct rt_m *mp, struct rt_lock *l,
+/* rt_park_unlock(), inline. @mp: rt_getm(), read since the last park; @gp: mp->curg. */
+static rt_always_inline void rt_park_unlock_hot(struct rt_m *mp, struct rt_g *gp, struct rt_lock *l,
 						enum gmp_wait_reason why)
 {
-	struct rt_g *gp = rt_begin_park(mp, why);
-
+	rt_begin_park(mp, gp, why);
 	if (rt_sched.single && likely(mp->p)) {
 		rt_unlock(l);
 	} else {

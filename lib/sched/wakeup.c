@@ -17,6 +17,7 @@
  * With one P there is no other P to wake and no fence to pay: its owner is the submitter, or the
  * submitter has no P and goes through sched.lock.
  */
+#include "sched/handler.h"
 #include "sched/switch.h"
 
 struct rt_g *rt_may_park_locked(void)
@@ -28,20 +29,43 @@ struct rt_g *rt_may_park_locked(void)
 	return rt_getg();
 }
 
-struct rt_g *rt_may_park(void)
+/* About to switch already, or in a call of libc: only a signal handler gets here, or an allocator of the program's. */
+static inline bool inside_runtime(const struct rt_m *mp, const struct rt_g *gp)
 {
-	struct rt_g *gp = rt_may_park_locked();
+	return rt_load_rlx(&gp->h.status) != GMP_G_RUNNING || rt_load_rlx(&mp->slot->crit);
+}
+
+struct rt_g *rt_may_park(const char *call)
+{
+	struct rt_m *mp = rt_getm();
+	struct rt_g *gp = mp && mp->p ? mp->curg : NULL;
+
+	if (unlikely(!gp)) {
+		rt_ghost_check();
+		return NULL;
+	}
+	if (rt_off_stack(gp))
+		rt_in_handler(call);
+	if (unlikely(inside_runtime(mp, gp)))
+		rt_throw_call(call, "called inside the runtime (in a signal handler?)");
+	return gp;
+}
+
+struct rt_g *rt_must_park(const char *call)
+{
+	struct rt_g *gp = rt_may_park(call);
 
 	if (unlikely(!gp))
-		rt_ghost_check();
+		rt_throw_call(call, "would park outside a goroutine");
 	return gp;
 }
 
 RT_RETURN_BY_JUMP void rt_park(rt_park_fn fn, void *arg, enum gmp_wait_reason why)
 {
 	struct rt_m *mp = rt_getm();
-	struct rt_g *gp = rt_begin_park(mp, why);
+	struct rt_g *gp = rt_parker(mp);
 
+	rt_begin_park(mp, gp, why);
 	mp->after_g = gp;
 	mp->after_fn = fn;
 	mp->after_arg = arg;
@@ -50,7 +74,9 @@ RT_RETURN_BY_JUMP void rt_park(rt_park_fn fn, void *arg, enum gmp_wait_reason wh
 
 RT_RETURN_BY_JUMP void rt_park_unlock(struct rt_lock *l, enum gmp_wait_reason why)
 {
-	rt_park_unlock_hot(rt_getm(), l, why);
+	struct rt_m *mp = rt_getm();
+
+	rt_park_unlock_hot(mp, rt_parker(mp), l, why);
 }
 
 /* ---- ready ------------------------------------------------------------------------------------------ */
@@ -156,12 +182,9 @@ static bool yield_commit(struct rt_g *gp, void *arg)
 	return true;
 }
 
-RT_RETURN_BY_JUMP void rt_yield(void)
+RT_RETURN_BY_JUMP void rt_yield(struct rt_m *mp, struct rt_g *gp)
 {
-	struct rt_m *mp = rt_getm();
-	struct rt_g *gp = mp->curg;
-
-	if (unlikely(!rt_m_p(mp))) {
+	if (unlikely(rt_load_rlx(&mp->slot->lost))) {
 		rt_p_regain(mp, gp);
 		return;
 	}

@@ -303,9 +303,9 @@ static bool fix_procs(void)
 	return rt_load_acq(&rt_sched.procs_update);	/* MO-12: acquire, maxprocs is read after it */
 }
 
-static int may_stop(void)
+static int may_stop(const char *call)
 {
-	if (!rt_may_park())
+	if (!rt_may_park(call))
 		return -EWOULDBLOCK;
 	return rt_getm()->stops_world ? -EBUSY : 0;
 }
@@ -322,14 +322,14 @@ RT_PUBLIC int gmp_maxprocs(int n)
 	old = (int)rt_load_rlx(&rt_sched.maxprocs);
 	if (n <= 0)
 		return old;
-	err = n == old ? 0 : may_stop();
+	err = n == old ? 0 : may_stop("gmp_maxprocs");
 	if (err)
 		return err;		/* and nothing is chosen */
 	busy = fix_procs();
 	old = (int)rt_load_rlx(&rt_sched.maxprocs);
 	if (n == old && !busy)
 		return old;
-	err = may_stop();
+	err = may_stop("gmp_maxprocs");
 	if (!err)
 		err = rt_world_set_procs((uint32_t)n, false);
 	return err ? err : old;
@@ -337,7 +337,7 @@ RT_PUBLIC int gmp_maxprocs(int n)
 
 RT_PUBLIC int gmp_stop_world(const char *why)
 {
-	int err = may_stop();
+	int err = may_stop("gmp_stop_world");
 
 	(void)why;
 	if (!err)

@@ -17,6 +17,7 @@
 
 #include <stdlib.h>
 
+#include "sched/handler.h"
 #include "sched/switch.h"
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -130,9 +131,14 @@ static bool stay(struct rt_g *gp, void *arg)
 	return true;
 }
 
+static const char *call_of(enum gmp_wait_reason why)
+{
+	return why == GMP_WAIT_CHAN_SEND || why == GMP_WAIT_CHAN_SEND_NIL ? "gmp_chan_send" : "gmp_chan_recv";
+}
+
 static rt_cold int park_for_ever(enum gmp_wait_reason why)
 {
-	if (!rt_may_park())
+	if (!rt_may_park(call_of(why)))
 		return -EWOULDBLOCK;
 	for (;;)
 		rt_park(stay, NULL, why);
@@ -147,19 +153,22 @@ static rt_noinline RT_RETURN_BY_JUMP int wait_on(struct gmp_chan *c, struct rt_w
 {
 	struct rt_m *mp = rt_getm();
 	struct rt_sudog sg;
+	struct rt_g *gp;
 
-	if (unlikely(!mp || !mp->p || !mp->curg)) {
+	if (unlikely(!mp || !mp->p || (gp = mp->curg) == NULL)) {
 		rt_unlock(&c->lock);
 		rt_ghost_check();
 		return -EWOULDBLOCK;
 	}
+	if (rt_off_stack(gp))
+		rt_in_handler(call_of(why));
 	rt_chan_check_gen(c);
-	sg.g = mp->curg;
+	sg.g = gp;
 	sg.elem = elem;
 	sg.c = c;
 	sg.select = false;
 	rt_waitq_add(q, &sg);
-	rt_park_unlock_hot(mp, &c->lock, why);
+	rt_park_unlock_hot(mp, gp, &c->lock, why);
 	if (why == GMP_WAIT_CHAN_RECV)
 		return sg.ok;
 	return sg.ok ? 0 : -EPIPE;

@@ -27,9 +27,7 @@ RT_PUBLIC void gmp_cond_wait(struct gmp_cond *c, struct gmp_mutex *m)
 
 	if (unlikely(!c || !m))
 		rt_throw("gmp_cond_wait: NULL");
-	w.gp = rt_may_park();
-	if (unlikely(!w.gp))
-		rt_throw("gmp_cond_wait: would park outside a goroutine");
+	w.gp = rt_must_park("gmp_cond_wait");
 	b = rt_bucket_lock(c);
 	rt_waiter_add(b, &w, c, false);
 	rt_add_ar(&c->waiters, 1);	/* MO-S9: release; pairs with nobody_waits() */
@@ -39,7 +37,7 @@ RT_PUBLIC void gmp_cond_wait(struct gmp_cond *c, struct gmp_mutex *m)
 
 	rt_lock(&b->lock);	/* *c may be gone if we were granted meanwhile */
 	rt_waiter_park(b, &w, GMP_WAIT_COND);
-	rt_mutex_lock(m, GMP_WAIT_MUTEX, "gmp_cond_wait: would park outside a goroutine");
+	rt_mutex_lock(m, GMP_WAIT_MUTEX, "gmp_cond_wait");
 }
 
 static inline bool nobody_waits(struct gmp_cond *c)

@@ -138,7 +138,7 @@ RT_PUBLIC int64_t gmp_group_go(struct gmp_group *g, int (*fn)(void *), void *arg
 
 	if (!g || !fn)
 		return -EINVAL;
-	err = g->limit ? rt_sem_acquire(&g->sem, 1, GMP_WAIT_GROUP) : 0;
+	err = g->limit ? rt_sem_acquire(&g->sem, 1, GMP_WAIT_GROUP, "gmp_group_go") : 0;
 	return err ? err : start(g, fn, arg, __builtin_return_address(0));
 }
 
@@ -156,7 +156,7 @@ RT_PUBLIC int gmp_group_wait(struct gmp_group *g)
 {
 	if (!g)
 		rt_throw("gmp_group_wait: NULL group");
-	gmp_wg_wait(&g->wg);
+	rt_wg_wait(&g->wg, "gmp_group_wait");
 	gmp_ctx_cancel(rt_load_acq(&g->ctx), g->err);	/* MO-S20 */
 	return g->err;
 }

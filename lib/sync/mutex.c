@@ -124,7 +124,7 @@ static bool take(struct gmp_mutex *m, uint32_t old, const struct attempt *a)
 /* Queues and parks; false when the state was no longer @old. */
 static bool wait_turn(struct gmp_mutex *m, uint32_t old, struct attempt *a, enum gmp_wait_reason why)
 {
-	struct rt_waiter w = { .gp = rt_may_park() };
+	struct rt_waiter w = { .gp = rt_getg() };
 	bool lifo = a->since != 0;
 	uint32_t new = old + WAITER;
 	struct rt_bucket *b;
@@ -159,7 +159,7 @@ static void take_over(struct gmp_mutex *m, uint32_t old, const struct attempt *a
 	rt_add_ar(&m->state, delta);	/* MO-S1: pairs with MO-S2 */
 }
 
-static rt_noinline void lock_slow(struct gmp_mutex *m, enum gmp_wait_reason why, const char *text)
+static rt_noinline void lock_slow(struct gmp_mutex *m, enum gmp_wait_reason why, const char *call)
 {
 	struct attempt a = { 0 };
 
@@ -176,8 +176,7 @@ static rt_noinline void lock_slow(struct gmp_mutex *m, enum gmp_wait_reason why,
 			spin(m, old, &a);
 			continue;
 		}
-		if (!rt_may_park())
-			rt_throw(text);
+		rt_must_park(call);
 		if (!wait_turn(m, old, &a, why))
 			continue;
 		a.starving = a.starving || rt_now() - a.since > STARVE_NS;
@@ -207,7 +206,7 @@ static void wake_first(struct gmp_mutex *m, bool handoff)
 	rt_unlock(&b->lock);
 	rt_ready(gp);
 	if (handoff)
-		gmp_yield();	/* the lock is gone already: do not let its new owner wait for us */
+		rt_yield_politely();	/* the lock is gone already: do not let its new owner wait for us */
 }
 
 static rt_noinline void unlock_slow(struct gmp_mutex *m)
@@ -232,12 +231,12 @@ static rt_noinline void unlock_slow(struct gmp_mutex *m)
 	rt_waiters_leave();
 }
 
-/* rt_mutex_lock() - gmp_mutex_lock(); @why is shown while it waits, @text said if it may not. */
-void rt_mutex_lock(struct gmp_mutex *m, enum gmp_wait_reason why, const char *text)
+/* rt_mutex_lock() - gmp_mutex_lock(); @why is shown while it waits, @call named if it may not. */
+void rt_mutex_lock(struct gmp_mutex *m, enum gmp_wait_reason why, const char *call)
 {
 	/* MO-S1: acquire; pairs with the release MO-S2 in gmp_mutex_unlock(). */
 	if (unlikely(!rt_cas_acq(&m->state, 0, LOCKED)))
-		lock_slow(m, why, text);
+		lock_slow(m, why, call);
 }
 
 RT_PUBLIC void gmp_mutex_lock(struct gmp_mutex *m)
@@ -245,7 +244,7 @@ RT_PUBLIC void gmp_mutex_lock(struct gmp_mutex *m)
 	if (unlikely(!m))
 		rt_throw("gmp_mutex_lock: NULL mutex");
 	if (unlikely(!rt_cas_acq(&m->state, 0, LOCKED)))	/* MO-S1 */
-		lock_slow(m, GMP_WAIT_MUTEX, "gmp_mutex_lock: would park outside a goroutine");
+		lock_slow(m, GMP_WAIT_MUTEX, "gmp_mutex_lock");
 }
 
 static rt_cold uint32_t true_state(struct gmp_mutex *m)

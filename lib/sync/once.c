@@ -43,7 +43,7 @@ RT_PUBLIC void gmp_once_do(struct gmp_once *once, void (*fn)(void *), void *arg)
 	/* MO-S19: acquire; pairs with the release MO-S18 in finish(). */
 	if (likely(rt_load_acq(&once->done)))
 		return;
-	rt_mutex_lock(&once->m, GMP_WAIT_ONCE, "gmp_once_do: would park outside a goroutine");
+	rt_mutex_lock(&once->m, GMP_WAIT_ONCE, "gmp_once_do");
 	if (rt_load_rlx(&once->done))	/* m orders it */
 		gmp_mutex_unlock(&once->m);
 	else

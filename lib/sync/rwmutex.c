@@ -32,20 +32,13 @@ static inline void check(const struct gmp_rwmutex *rw, const char *text)
 		rt_throw(text);
 }
 
-/* Waiting outside of a goroutine is fatal, before any count says that somebody waits. */
-static inline void must_park(const char *text)
-{
-	if (unlikely(!rt_may_park()))
-		rt_throw(text);
-}
-
 RT_PUBLIC void gmp_rwmutex_rlock(struct gmp_rwmutex *rw)
 {
 	check(rw, "gmp_rwmutex_rlock: NULL rwmutex");
 	/* MO-S5: acquire; pairs with MO-S6 in gmp_rwmutex_unlock(). */
 	if (likely(rt_add_ar(&rw->readers, 1) >= 0))
 		return;
-	must_park("gmp_rwmutex_rlock: would park outside a goroutine");
+	rt_must_park("gmp_rwmutex_rlock");	/* before any count says that somebody waits */
 	rt_semacquire(&rw->reader_sem, false, GMP_WAIT_RWMUTEX_R);
 }
 
@@ -84,16 +77,16 @@ RT_PUBLIC void gmp_rwmutex_runlock(struct gmp_rwmutex *rw)
 
 RT_PUBLIC void gmp_rwmutex_lock(struct gmp_rwmutex *rw)
 {
-	static const char text[] = "gmp_rwmutex_lock: would park outside a goroutine";
+	static const char call[] = "gmp_rwmutex_lock";
 	int32_t r;
 
 	check(rw, "gmp_rwmutex_lock: NULL rwmutex");
-	rt_mutex_lock(&rw->w, GMP_WAIT_RWMUTEX_W, text);
+	rt_mutex_lock(&rw->w, GMP_WAIT_RWMUTEX_W, call);
 	/* From here newcomers wait. MO-S8: acquire; pairs with MO-S7 in gmp_rwmutex_runlock(). */
 	r = rt_sub_ar(&rw->readers, MAX_READERS) + MAX_READERS;
 	if (r == 0)
 		return;
-	must_park(text);
+	rt_must_park(call);
 	if (rt_add_ar(&rw->leaving, r) != 0)	/* MO-S8: 0: all have left meanwhile */
 		rt_semacquire(&rw->writer_sem, false, GMP_WAIT_RWMUTEX_W);
 }

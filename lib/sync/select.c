@@ -317,17 +317,20 @@ static int park(struct select *s, struct rt_g *gp)
 
 /* ---- the whole -------------------------------------------------------------------------------------- */
 
-/* With memory at hand; mostly parks, hence the kind of return (gobuf.h). @wait: park when none is ready. */
-static RT_RETURN_BY_JUMP int select_slow(struct select *s, bool wait)
+/*
+ * With memory at hand; mostly parks, hence the kind of return (gobuf.h). @call: which parks when none is
+ * ready; NULL: it does not.
+ */
+static RT_RETURN_BY_JUMP int select_slow(struct select *s, const char *call)
 {
-	struct rt_g *gp = rt_may_park(), *wake = NULL;
+	struct rt_g *gp = call ? rt_may_park(call) : NULL, *wake = NULL;
 	int r;
 
 	order_locks(s);
 	lock_all(s);
 	rt_inject_at(RT_INJ_SELECT_LOCKED);
 	r = choose(s, &wake);
-	if (r < 0 && !wait)
+	if (r < 0 && !call)
 		r = -EAGAIN;
 	else if (r < 0 && s->deadline && s->deadline <= rt_now())
 		r = -ETIMEDOUT;
@@ -344,7 +347,7 @@ static RT_RETURN_BY_JUMP int select_slow(struct select *s, bool wait)
 	return r;
 }
 
-static rt_noinline RT_RETURN_BY_JUMP int select_few(struct gmp_case *cases, int n, uint64_t deadline, bool wait)
+static rt_noinline RT_RETURN_BY_JUMP int select_few(struct gmp_case *cases, int n, uint64_t deadline, const char *call)
 {
 	struct room room;
 	struct select s;
@@ -356,10 +359,10 @@ static rt_noinline RT_RETURN_BY_JUMP int select_few(struct gmp_case *cases, int 
 	s.deadline = deadline;
 	if (deadline)
 		s.timer = (struct rt_timer){ .detached = time_is_up, .arg = rt_getg() };
-	return select_slow(&s, wait);
+	return select_slow(&s, call);
 }
 
-static rt_noinline int select_many(struct gmp_case *cases, int n, uint64_t deadline, bool wait)
+static rt_noinline int select_many(struct gmp_case *cases, int n, uint64_t deadline, const char *call)
 {
 	struct select s = {
 		.cases = cases,
@@ -373,12 +376,12 @@ static rt_noinline int select_many(struct gmp_case *cases, int n, uint64_t deadl
 	if (!s.sg)
 		return -ENOMEM;
 	s.locks = (struct gmp_chan **)(s.sg + n);
-	r = select_slow(&s, wait);
+	r = select_slow(&s, call);
 	free(s.sg);
 	return r;
 }
 
-static inline int select_any(struct gmp_case *cases, int n, uint64_t deadline, bool wait)
+static inline int select_any(struct gmp_case *cases, int n, uint64_t deadline, const char *call)
 {
 	int r = check(cases, n);
 
@@ -387,18 +390,18 @@ static inline int select_any(struct gmp_case *cases, int n, uint64_t deadline, b
 	r = look(cases, n);
 	if (r >= 0)
 		return r;
-	return n <= FEW ? select_few(cases, n, deadline, wait) :
-			  select_many(cases, n, deadline, wait);
+	return n <= FEW ? select_few(cases, n, deadline, call) :
+			  select_many(cases, n, deadline, call);
 }
 
 RT_PUBLIC int gmp_select_until(struct gmp_case *cases, int n, uint64_t deadline)
 {
-	return select_any(cases, n, deadline, true);
+	return select_any(cases, n, deadline, "gmp_select_until");
 }
 
 RT_PUBLIC int gmp_select(struct gmp_case *cases, int n)
 {
-	return select_any(cases, n, 0, true);
+	return select_any(cases, n, 0, "gmp_select");
 }
 
 RT_PUBLIC int gmp_select_try(struct gmp_case *cases, int n)
@@ -406,7 +409,7 @@ RT_PUBLIC int gmp_select_try(struct gmp_case *cases, int n)
 	int r;
 
 	if (n != 1)
-		return select_any(cases, n, 0, false);
+		return select_any(cases, n, 0, NULL);
 	/* One case and a default: most often this, and most often not ready. */
 	r = check(cases, n);
 	if (unlikely(r < 0))

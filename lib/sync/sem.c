@@ -178,7 +178,7 @@ static int wait_ctx(struct gmp_ctx *ctx, struct gmp_sem *s, int64_t n, struct rt
 
 /* ---- the calls --------------------------------------------------------------------------------- */
 
-int rt_sem_acquire(struct gmp_sem *s, int64_t n, enum gmp_wait_reason why)
+int rt_sem_acquire(struct gmp_sem *s, int64_t n, enum gmp_wait_reason why, const char *call)
 {
 	struct rt_waiter w = { .n = n };
 	struct rt_bucket *b;
@@ -187,7 +187,7 @@ int rt_sem_acquire(struct gmp_sem *s, int64_t n, enum gmp_wait_reason why)
 		return -EINVAL;
 	if (likely(take_or_forget(s, n)))
 		return 0;
-	w.gp = rt_may_park();
+	w.gp = rt_may_park(call);
 	if (!w.gp)
 		return -EWOULDBLOCK;
 	b = queue_up(s, &w);
@@ -198,7 +198,7 @@ int rt_sem_acquire(struct gmp_sem *s, int64_t n, enum gmp_wait_reason why)
 
 RT_PUBLIC int gmp_sem_acquire(struct gmp_sem *s, int64_t n)
 {
-	return rt_sem_acquire(s, n, GMP_WAIT_SEMACQUIRE);
+	return rt_sem_acquire(s, n, GMP_WAIT_SEMACQUIRE, "gmp_sem_acquire");
 }
 
 RT_PUBLIC int gmp_sem_acquire_ctx(struct gmp_ctx *ctx, struct gmp_sem *s, int64_t n)
@@ -213,7 +213,7 @@ RT_PUBLIC int gmp_sem_acquire_ctx(struct gmp_ctx *ctx, struct gmp_sem *s, int64_
 		return err;
 	if (likely(take_or_forget(s, n)))
 		return 0;
-	gp = rt_may_park();
+	gp = rt_may_park("gmp_sem_acquire_ctx");
 	return gp ? wait_ctx(ctx, s, n, gp) : -EWOULDBLOCK;
 }
 

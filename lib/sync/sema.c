@@ -234,7 +234,7 @@ void rt_waiter_park(struct rt_bucket *b, struct rt_waiter *w, enum gmp_wait_reas
  */
 void rt_semacquire(uint32_t *addr, bool lifo, enum gmp_wait_reason why)
 {
-	struct rt_waiter w = { .gp = rt_may_park() };
+	struct rt_waiter w = { .gp = rt_getg() };
 	struct rt_bucket *b;
 
 	if (!w.gp)
@@ -275,5 +275,5 @@ void rt_semrelease(uint32_t *addr, bool handoff)
 		rt_ready(gp);
 	rt_waiters_leave();
 	if (gp && handoff)
-		gmp_yield();
+		rt_yield_politely();
 }

@@ -49,10 +49,15 @@ void rt_waiter_park(struct rt_bucket *b, struct rt_waiter *w, enum gmp_wait_reas
 void rt_semacquire(uint32_t *addr, bool lifo, enum gmp_wait_reason why);
 void rt_semrelease(uint32_t *addr, bool handoff);
 
-/* sem.c, for group.c: gmp_sem_acquire() that says why it waits. */
-int rt_sem_acquire(struct gmp_sem *s, int64_t n, enum gmp_wait_reason why);
+struct gmp_wg;
+
+/* sem.c, for group.c: gmp_sem_acquire() that says why and for whom it waits. */
+int rt_sem_acquire(struct gmp_sem *s, int64_t n, enum gmp_wait_reason why, const char *call);
+
+/* waitgroup.c, for group.c: gmp_wg_wait() of another name. */
+void rt_wg_wait(struct gmp_wg *wg, const char *call);
 
 /* mutex.c, for once.c and rwmutex.c: gmp_mutex_lock() that says why and for whom it waits. */
-void rt_mutex_lock(struct gmp_mutex *m, enum gmp_wait_reason why, const char *text);
+void rt_mutex_lock(struct gmp_mutex *m, enum gmp_wait_reason why, const char *call);
 
 #endif

@@ -88,7 +88,7 @@ static rt_cold void sleep_thread(uint64_t until)
 
 RT_PUBLIC RT_RETURN_BY_JUMP void gmp_sleep(int64_t ns)
 {
-	struct rt_g *gp = rt_may_park();
+	struct rt_g *gp = rt_may_park("gmp_sleep");
 	struct rt_timer t;
 
 	if (ns <= 0)
@@ -191,7 +191,7 @@ static struct call *find_call(struct bucket *b, const void *timer, struct rt_g *
 static int wait_for_calls(const void *timer)
 {
 	struct bucket *b = bucket_of(timer);
-	struct rt_g *gp = rt_may_park();
+	struct rt_g *gp = rt_may_park("gmp_timer_stop_wait");
 	struct call *k;
 
 	rt_lock(&b->lock);

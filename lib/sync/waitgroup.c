@@ -105,20 +105,17 @@ RT_PUBLIC void gmp_wg_done(struct gmp_wg *wg)
 	add(wg, -1);
 }
 
-RT_PUBLIC void gmp_wg_wait(struct gmp_wg *wg)
+/* @call is named where it may not park. */
+void rt_wg_wait(struct gmp_wg *wg, const char *call)
 {
 	struct rt_waiter w;
 	struct rt_bucket *b;
 	uint64_t state;
 
-	if (unlikely(!wg))
-		rt_throw("gmp_wg_wait: NULL wait group");
 	/* MO-S4: acquire; pairs with the release MO-S3 in gmp_wg_done(). */
 	if (counter(rt_load_acq(&wg->state)) == 0)
 		return;
-	w.gp = rt_may_park();
-	if (!w.gp)
-		rt_throw("gmp_wg_wait: would park outside a goroutine");
+	w.gp = rt_must_park(call);
 	b = rt_bucket_lock(wg);
 	do {
 		state = rt_load_acq(&wg->state);	/* MO-S4 */
@@ -129,6 +126,13 @@ RT_PUBLIC void gmp_wg_wait(struct gmp_wg *wg)
 	} while (!rt_cas_ar(&wg->state, state, state | WAIT));
 	rt_waiter_add(b, &w, wg, false);
 	rt_waiter_park(b, &w, GMP_WAIT_WG);
+}
+
+RT_PUBLIC void gmp_wg_wait(struct gmp_wg *wg)
+{
+	if (unlikely(!wg))
+		rt_throw("gmp_wg_wait: NULL wait group");
+	rt_wg_wait(wg, "gmp_wg_wait");
 }
 
 /* ---- goroutines that a group counts --------------------------------------------------------- */

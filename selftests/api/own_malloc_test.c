@@ -31,10 +31,14 @@ static void compute(uint64_t before)
 			;
 }
 
+static _Atomic bool signals;
+
 static inline void dawdle(void)
 {
 	uint64_t before = others;
 
+	if (atomic_exchange(&signals, false))
+		raise(SIGUSR1);
 	if (!atomic_exchange(&slow, false))
 		return;
 	calls++;
@@ -109,4 +113,29 @@ TEST(the_program_allocates)
 	until_others_run = true;
 	CHECK_EQ(gmp_run(program, &slow), 0);
 	CHECK(others_meanwhile > 0);
+}
+
+static void sleeps(int sig)
+{
+	(void)sig;
+	gmp_sleep(1000);
+}
+
+static int signalled(void *arg)
+{
+	(void)arg;
+	signals = true;
+	gmp_chan_unref(gmp_chan_make(1000, 1000));
+	CHECK(!signals);
+	return 0;
+}
+
+/* On the goroutine's own stack, where the stack pointer says nothing. */
+TEST(a_handler_that_interrupts_the_runtime_cannot_wait)
+{
+	struct sigaction sa = { .sa_handler = sleeps };
+
+	skip_if_replaced();
+	CHECK_EQ(sigaction(SIGUSR1, &sa, NULL), 0);
+	DEATH(gmp_run(signalled, NULL), "fatal error: gmp_sleep: called inside the runtime");
 }

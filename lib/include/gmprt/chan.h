@@ -14,6 +14,9 @@
  *
  * On a thread that is not in a goroutine everything that need not wait works; what would have to wait
  * answers -EWOULDBLOCK.
+ *
+ * Not for signal handlers (proc.h): fatal when it would have to wait, else it may wait for a lock that the
+ * handler has interrupted.
  */
 #ifndef GMPRT_CHAN_H
 #define GMPRT_CHAN_H

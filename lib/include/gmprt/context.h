@@ -13,7 +13,7 @@
  * NULL stands for the background wherever an existing context is passed, but as a parent it makes
  * the constructor return NULL: failures can be checked once, at the end of a chain.
  * All calls: any thread, never park; the free functions of values run in the call that drops the last
- * reference, or in a goroutine of their own. Not for signal handlers.
+ * reference, or in a goroutine of their own. Not for signal handlers (proc.h).
  */
 #ifndef GMPRT_CONTEXT_H
 #define GMPRT_CONTEXT_H

@@ -8,7 +8,8 @@
  * the handler that was installed before gmp_run(), or to the default action, as if the runtime were
  * not there. A handler installed while gmp_run() runs replaces these two: it may call what sigaction()
  * gave it as the old one. The threads of the runtime have alternate signal stacks of 64 KiB: give
- * handlers SA_ONSTACK. During a dump SIGURG is the runtime's.
+ * handlers SA_ONSTACK. During a dump SIGURG is the runtime's. Of what is declared here gmp_dump() alone is
+ * for signal handlers (proc.h).
  *
  * Environment. GMP_TRACEBACK, for fatal errors and SIGQUIT: none, single (the goroutine that died),
  * all (the default), system (also the runtime's own goroutines and frames), crash (as system, then

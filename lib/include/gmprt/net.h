@@ -18,7 +18,7 @@
  * Descriptors outlive gmp_run(): they stay open until gmp_close(), and may be used in the next one.
  * The goroutines of a run that ended are gone, and with them their calls in progress and all
  * deadlines. No other thread may be inside one of these calls while gmp_run() ends.
- * Not for signal handlers.
+ * Not for signal handlers (proc.h): there what may park is fatal even if it need not wait.
  */
 #ifndef GMPRT_NET_H
 #define GMPRT_NET_H

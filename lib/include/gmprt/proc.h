@@ -4,6 +4,15 @@
  *
  * In every contract: "parks" = may give the thread to another goroutine; a call that does not say so
  * never parks. Errors are negative errnos, returned; errno itself is not used.
+ *
+ * Signal handlers. Wherever the signal came in, a handler may call gmp_goid(), gmp_now() and gmp_dump(), no
+ * others: what it interrupted may be the library itself, or malloc() in it, and then any other call may hang
+ * or spoil everything. Only one that is known to have interrupted the program's own code (raise(), a fault)
+ * may make all calls that do not park. A call that would park, or stop the world, ends the program with its
+ * name ("fatal error: gmp_sleep: called in a signal handler") in a goroutine on the thread's alternate stack
+ * (SA_ONSTACK; with SS_AUTODISARM that cannot be told), and where it can be told that the library was
+ * interrupted. On the goroutine's own stack (no SA_ONSTACK) it is not told from the code it interrupted: it
+ * parks, the signal stays blocked on the thread, and the handler may go on on another.
  */
 #ifndef GMPRT_PROC_H
 #define GMPRT_PROC_H
@@ -80,7 +89,7 @@ int64_t gmp_go_attr(const struct gmp_go_attr *a, void (*fn)(void *), void *arg);
 /**
  * gmp_yield() - let the others run: to the end of the global run queue
  *
- * Context: goroutines; elsewhere it does nothing. Parks.
+ * Context: goroutines; elsewhere it does nothing. Parks. Not for signal handlers.
  * Since: 0.1
  */
 void gmp_yield(void);
@@ -159,7 +168,7 @@ int gmp_get_label(const char *key, char *buf, size_t n);
  * gmp_lock_os_thread() - tie this goroutine and its thread to each other
  *
  * Nests; each call wants its gmp_unlock_os_thread(). A goroutine that ends while locked ends its
- * thread too. Outside of a goroutine both do nothing.
+ * thread too. The first may park. Outside of a goroutine both do nothing.
  * Since: 0.1
  */
 void gmp_lock_os_thread(void);
@@ -190,7 +199,7 @@ void gmp_nopreempt_end(void);
  *
  * Until gmp_syscall_end() the thread may lose its P to others, so nothing of this library may be
  * called between the two (gmp_goid() may). Outside of a goroutine both do nothing. Not nested.
- * gmp_syscall_end() parks when no P is free.
+ * gmp_syscall_begin() may park, gmp_syscall_end() parks when no P is free. Not for signal handlers.
  * Since: 0.1
  */
 void gmp_syscall_begin(void);
@@ -201,7 +210,7 @@ void gmp_syscall_end(void);
  * @why: for the reader of a dump
  *
  * Parks until it is this goroutine's turn. Until gmp_start_world() nothing else runs, and this
- * goroutine must not park. Return: 0; -EBUSY stopped by this goroutine already, -EWOULDBLOCK outside.
+ * goroutine must not park. Not for signal handlers. Return: 0; -EBUSY stopped by this goroutine already, -EWOULDBLOCK outside.
  * Since: 0.1
  */
 int gmp_stop_world(const char *why);

@@ -14,7 +14,7 @@
  * everything that need not wait works; a call that would have to park returns -EWOULDBLOCK if it
  * returns an int, else it is fatal ("gmp_mutex_lock: would park outside a goroutine").
  * NULL and misuse (unlock of unlocked mutex, ...) are fatal unless an errno is named.
- * Not for signal handlers. Objects that goroutines held when gmp_run() ended stay as they were.
+ * Not for signal handlers (proc.h). Objects that goroutines held when gmp_run() ended stay as they were.
  */
 #ifndef GMPRT_SYNC_H
 #define GMPRT_SYNC_H

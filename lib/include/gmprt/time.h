@@ -7,6 +7,8 @@
  *
  * What gmp_run() leaves behind when it ends: timers are not waiting any more, their functions will
  * not run; channels of gmp_after() and tickers get nothing more.
+ *
+ * Of all these gmp_now() alone is for signal handlers (proc.h).
  */
 #ifndef GMPRT_TIME_H
 #define GMPRT_TIME_H
