@@ -39,6 +39,7 @@
 #include <unistd.h>
 
 #include "base/sanitize.h"
+#include "os/futex.h"
 #include "os/stack.h"
 #include "sched/env.h"
 
@@ -135,13 +136,12 @@ static rt_not_sanitized bool holds_anything(uintptr_t page)
 bool rt_gap_written(uintptr_t at)
 {
 	unsigned char there[GAP_PAGES];
-	int saved = errno;
 	bool any = false;
 
-	if (mincore((void *)at, RT_STACK_GUARD, there) == 0)
+	/* without libc: the P of one that waits there could go, and errno is the program's */
+	if (rt_syscall6(SYS_mincore, (long)at, RT_STACK_GUARD, (long)there, 0, 0, 0) == 0)
 		for (size_t i = 0; i < GAP_PAGES && !any; i++)
 			any = (there[i] & 1) && holds_anything(at + i * PAGE);
-	errno = saved;
 	return any;
 }
 
