@@ -144,9 +144,11 @@ static uint64_t sum_of_switches(void)
 	return sum;
 }
 
-bool rt_overflow_unseen(void)
+uint64_t rt_overflow_due(uint64_t now)
 {
-	return rt_stack_gaps() && !(look.of_idle && look.of_switches == sum_of_switches());
+	if (!rt_stack_gaps() || (look.of_idle && look.of_switches == sum_of_switches()))
+		return 0;
+	return look.next > now ? look.next - now : 1;
 }
 
 void rt_overflow_round(uint64_t now, bool idle)

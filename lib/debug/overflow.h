@@ -16,10 +16,10 @@ void rt_overflow_look_all(void);
 
 /*
  * sysmon's: looks at some of the stacks without a guard, a round of all of them every few seconds. @idle:
- * nothing runs. rt_overflow_unseen(): something ran since the last whole round began.
+ * nothing runs. rt_overflow_due(): in how many ns to look again; 0: nothing ran since the last whole round began.
  */
 void rt_overflow_round_init(void);
 void rt_overflow_round(uint64_t now, bool idle);
-bool rt_overflow_unseen(void);
+uint64_t rt_overflow_due(uint64_t now);
 
 #endif

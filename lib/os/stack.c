@@ -50,7 +50,7 @@ struct slab {
 	struct slab *next;	/* malloc()ed: a page of its own would be 128 bytes a stack */
 	char *at;
 	size_t len, stride;
-	uint32_t gaps;		/* stacks without a guard; pool.lock, atomic for who looks at them */
+	uintptr_t gap;		/* of the first stack without a guard; 0: all have one; pool.lock, atomic for who looks */
 };
 
 static struct {
@@ -131,9 +131,11 @@ static struct {
 	uintptr_t at, end;
 } rest[SIZES];		/* pool.lock */
 
-static void count_gap(struct slab *sl)
+/* When guards are out they stay out: in a slab those with one come first. */
+static void count_gap(struct slab *sl, uintptr_t at)
 {
-	rt_store_rlx(&sl->gaps, sl->gaps + 1);
+	if (!sl->gap)
+		rt_store_rlx(&sl->gap, at);
 	rt_store_rlx(&pool.gaps, pool.gaps + 1);
 }
 
@@ -148,7 +150,7 @@ static struct rt_stack *carve(uintptr_t at, unsigned int c)
 	if (got == RT_GUARD_ERROR)
 		return NULL;
 	if (got == RT_GUARD_NONE)
-		count_gap(rest[c].slab);
+		count_gap(rest[c].slab, at);
 	s = rt_stack_at(hi - 64 * (pool.colour++ % COLOURS));
 	tell_valgrind(at + RT_STACK_GUARD, hi);
 	s->lo = at + RT_STACK_GUARD;
@@ -158,17 +160,29 @@ static struct rt_stack *carve(uintptr_t at, unsigned int c)
 	return s;
 }
 
+/* For @n stacks, or less where there is not so much. Sets @len. */
+static char *map_slab(size_t n, size_t stride, size_t *len)
+{
+	char *at;
+
+	for (;; n /= 2) {
+		*len = n * stride;
+		at = mmap(NULL, *len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (at != MAP_FAILED || n == 1)
+			return at;
+	}
+}
+
 static bool new_slab(unsigned int c)
 {
-	size_t stride = ((size_t)RT_STACK_MIN << c) + RT_STACK_GUARD;
+	size_t stride = ((size_t)RT_STACK_MIN << c) + RT_STACK_GUARD, len;
 	size_t n = stride > (8u << 20) ? 1 : rt_guards_are_out() ? SLAB_GAPS : SLAB_STACKS;
-	size_t len = n * stride;
 	struct slab *sl = malloc(sizeof(*sl));
 	char *at;
 
 	if (!sl)
 		return false;
-	at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	at = map_slab(n, stride, &len);
 	if (at == MAP_FAILED) {
 		free(sl);
 		return false;
@@ -311,16 +325,14 @@ bool rt_stack_gaps(void)
 }
 
 /*
- * The lo of the highest that ran over: those below it are what it ran over. Of those with guards, and of stacks
- * not cut yet, no gap was written to.
+ * The lo of the highest that ran over: those below it are what it ran over. Of stacks not cut yet no gap was
+ * written to. Guards are not looked at: with mlockall(MCL_FUTURE) they have pages, which nobody may read.
  */
 static uintptr_t look_at_slab(const struct slab *sl)
 {
-	uintptr_t at = (uintptr_t)sl->at, lo = 0;
+	uintptr_t at = rt_load_rlx(&sl->gap), lo = 0;
 
-	if (rt_load_rlx(&sl->gaps) == 0)
-		return 0;
-	for (; at < (uintptr_t)sl->at + sl->len; at += sl->stride)
+	for (; at && at < (uintptr_t)sl->at + sl->len; at += sl->stride)
 		if (rt_gap_written(at))
 			lo = at + RT_STACK_GUARD;
 	return lo;

@@ -74,10 +74,15 @@ static unsigned long max_map_count(void)
 	return n && n < UINT32_MAX ? n : MAPS_DEFAULT;
 }
 
+/* Where more mappings are allowed than by default it is for the program: each makes fork() dearer. */
 static uint32_t most_of(uint32_t share)
 {
-	if (!guards.maps)
-		guards.maps = (uint32_t)max_map_count();
+	unsigned long most;
+
+	if (!guards.maps) {
+		most = max_map_count();
+		guards.maps = most < MAPS_DEFAULT ? (uint32_t)most : MAPS_DEFAULT;
+	}
 	return guards.maps / share / MAPS_EACH;
 }
 

@@ -27,18 +27,33 @@ static rt_always_inline bool rt_off_stack(const struct rt_g *gp)
 	return unlikely(above);
 }
 
+/* Off the stack of the running G: is it the one for signals? Else the program switched to it by itself. */
+rt_cold bool rt_on_alternate_stack(void);
+
 /*
- * @call may park, and this is not the stack of the running G. Fatal; returns if that can be left all the same:
- * on a stack that the program switched to by itself. Context: any lock held.
+ * @call may park, and this is not the stack of the running G, or the runtime was interrupted. Fatal; returns if
+ * that can be left all the same: on a stack that the program switched to by itself. Context: any lock held.
  */
 rt_cold void rt_in_handler(const char *call);
+
+/* Is rt_in_handler() to be asked by @gp, which runs on @mp? crit lies beside what a switch reads anyway. */
+static rt_always_inline bool rt_may_be_handler(const struct rt_m *mp, const struct rt_g *gp)
+{
+	return unlikely(rt_off_stack(gp) || rt_load_rlx(&mp->slot->crit));
+}
+
+/* May @gp be left here, on @mp, though it did not ask for it? */
+static inline bool rt_may_be_left(const struct rt_m *mp, const struct rt_g *gp)
+{
+	return !rt_load_rlx(&mp->slot->crit) && !(rt_off_stack(gp) && rt_on_alternate_stack());
+}
 
 /* At the beginning of a @call that may park: as rt_may_park(), but outside of a goroutine it may be made. */
 static inline void rt_check_stack(const char *call)
 {
 	struct rt_g *gp = rt_getg();
 
-	if (gp && rt_off_stack(gp))
+	if (gp && rt_may_be_handler(rt_getm(), gp))
 		rt_in_handler(call);
 }
 

@@ -150,7 +150,7 @@ rt_noinline void rt_preempt_here(struct rt_m *mp)
 	struct rt_g *gp = mp->curg;
 	int saved = errno;
 
-	if (!gp || gp->nopreempt || mp->stops_world || rt_env.asyncpreemptoff || rt_off_stack(gp))
+	if (!gp || gp->nopreempt || mp->stops_world || rt_env.asyncpreemptoff || !rt_may_be_left(mp, gp))
 		return;
 	stop_self(mp, gp);
 	errno = saved;

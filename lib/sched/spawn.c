@@ -332,7 +332,7 @@ RT_PUBLIC void gmp_yield(void)
 		rt_ghost_check();
 		return;
 	}
-	if (rt_off_stack(gp))
+	if (rt_may_be_handler(mp, gp))
 		yield_off_stack();
 	else
 		rt_yield(mp, gp);
@@ -343,7 +343,7 @@ void rt_yield_politely(void)
 {
 	struct rt_g *gp = rt_getg();
 
-	if (gp && !rt_off_stack(gp))
+	if (gp && rt_may_be_left(rt_getm(), gp))
 		gmp_yield();
 }
 

@@ -416,30 +416,35 @@ static bool all_idle(void)
  * last event may be the end of a thread: of an M with its locked goroutine, of one too many, or of a
  * stranger, who tells nobody. While there are strangers the question is asked again.
  */
-static void deep_sleep(void)
+/* False: it was time to look at the stacks, and nothing else. */
+static bool deep_sleep(void)
 {
 	int64_t limit = rt_env.schedtrace_ms ? MAX_NS : -1;
+	int64_t due = (int64_t)rt_overflow_due(rt_now());
+	bool to_look, woken;
 
 	if (rt_load_rlx(&rt_sched.mdead))
 		rt_m_reap();		/* or their threads would be strangers */
 	rt_lock(&rt_sched.lock);
 	if (!all_idle() || rt_load_acq(&mon.stop)) {
 		rt_unlock(&rt_sched.lock);
-		return;
+		return true;
 	}
 	if (rt_checkdead() && limit < 0)
 		limit = STRANGERS_NS;
 	if (unserved() || unpolled() || mon.rescued)
 		limit = MAX_NS;
+	to_look = due && (limit < 0 || due < limit);
 	rt_store_rel(&rt_sched.sysmonwait, 1);
 	rt_unlock(&rt_sched.lock);
 	rt_rcu_offline();
-	rt_note_sleep_for(&rt_sched.sysmonnote, limit);
+	woken = rt_note_sleep_for(&rt_sched.sysmonnote, to_look ? due : limit);
 	rcu_thread_online();
 	rt_lock(&rt_sched.lock);
 	rt_store_rel(&rt_sched.sysmonwait, 0);
 	rt_note_clear(&rt_sched.sysmonnote);
 	rt_unlock(&rt_sched.lock);
+	return woken || !to_look;
 }
 
 /* From the length of the last nap and the number of rounds in a row that found nothing to do. */
@@ -491,10 +496,8 @@ static void *sysmon(void *arg)
 	while (!rt_load_acq(&mon.stop)) {
 		ns = rt_sysmon_nap(ns, idle);
 		nap(ns < until_timer ? ns : until_timer);
-		if (ns == MAX_NS && all_idle() && !mon.scavenges && !rt_overflow_unseen()) {
-			deep_sleep();
-			idle = 0;
-		}
+		if (ns == MAX_NS && all_idle() && !mon.scavenges && deep_sleep())
+			idle = 0;	/* else one nap, and it sleeps again */
 		idle = round_of_checks(&until_timer) ? 0 : idle + 1;
 	}
 	rt_tls.mstate = GMP_M_NONE;

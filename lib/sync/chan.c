@@ -160,7 +160,7 @@ static rt_noinline RT_RETURN_BY_JUMP int wait_on(struct gmp_chan *c, struct rt_w
 		rt_ghost_check();
 		return -EWOULDBLOCK;
 	}
-	if (rt_off_stack(gp))
+	if (rt_may_be_handler(mp, gp))
 		rt_in_handler(call_of(why));
 	rt_chan_check_gen(c);
 	sg.g = gp;

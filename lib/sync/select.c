@@ -326,6 +326,8 @@ static RT_RETURN_BY_JUMP int select_slow(struct select *s, const char *call)
 	struct rt_g *gp = call ? rt_may_park(call) : NULL, *wake = NULL;
 	int r;
 
+	if (!call)
+		rt_ghost_check();
 	order_locks(s);
 	lock_all(s);
 	rt_inject_at(RT_INJ_SELECT_LOCKED);

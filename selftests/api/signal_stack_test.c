@@ -5,6 +5,7 @@
  */
 #include <gmprt.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <ucontext.h>
 
 #include "gmptest.h"
@@ -158,20 +159,53 @@ static void sends(void *arg)
 	CHECK_EQ(gmp_chan_send(c, &v), 0);
 }
 
-GTEST(a_stack_of_the_programs_own_may_park)
+static void run_on_own_stack(void (*fn)(void))
 {
 	static char stack[1 << 18];
 
-#if GMPTEST_SANITIZED
-	SKIP("the sanitizer is not told of this stack");
-#endif
 	gmp_lock_os_thread();		/* swapcontext() has a signal mask, and that is the thread's */
-	c = gmp_chan_make(sizeof(int), 0);
 	CHECK_EQ(getcontext(&inner), 0);
 	inner.uc_stack.ss_sp = stack;
 	inner.uc_stack.ss_size = sizeof(stack);
-	makecontext(&inner, coroutine, 0);
-	CHECK(gmp_go(sends, NULL) > 0);
+	makecontext(&inner, fn, 0);
 	CHECK_EQ(swapcontext(&outer, &inner), 0);
+}
+
+static void skip_if_sanitized(void)
+{
+#if GMPTEST_SANITIZED
+	SKIP("the sanitizer is not told of this stack");
+#endif
+}
+
+GTEST(a_stack_of_the_programs_own_may_park)
+{
+	skip_if_sanitized();
+	c = gmp_chan_make(sizeof(int), 0);
+	CHECK(gmp_go(sends, NULL) > 0);
+	run_on_own_stack(coroutine);
 	gmp_chan_unref(c);
+}
+
+static _Atomic bool others_ran;
+
+static void runs(void *arg)
+{
+	(void)arg;
+	others_ran = true;
+}
+
+/* The signal does not stop it there: the calls that begin goroutines do. */
+static void begins_goroutines(void)
+{
+	for (int i = 0; i < 10000000 && !others_ran; i++)
+		CHECK(gmp_go(runs, NULL) > 0);
+	swapcontext(&inner, &outer);
+}
+
+GTEST(there_others_get_their_turn)
+{
+	skip_if_sanitized();
+	run_on_own_stack(begins_goroutines);
+	CHECK(others_ran);
 }

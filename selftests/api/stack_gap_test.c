@@ -289,6 +289,23 @@ PTEST(a_page_of_zeros_is_no_overflow)
 	CHECK_EQ(strcmp(d.text, ""), 0);
 }
 
+/* Then the pages of a stack are there before a part of it is a guard, and look as if it had been touched. */
+static void lock_all(void)
+{
+	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (setrlimit(RLIMIT_MEMLOCK, &all) == 0)
+		CHECK_EQ(mlockall(MCL_FUTURE), 0);
+}
+
+PTEST(locked_memory_is_no_overflow)
+{
+	struct death d = dies("stackguards=1", lock_all, ends, FN(not_quite));
+
+	EXITED(d, 0);
+	CHECK_EQ(strcmp(d.text, ""), 0);
+}
+
 /* ---- as an old kernel answers --------------------------------------------------------------------------------- */
 
 #define LOAD(field)	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
