@@ -61,6 +61,20 @@ static inline void gmp_vm_flags_mod(struct vm_area_struct *vma, vm_flags_t set, 
 #endif
 }
 
+/*
+ * 6.5: the argument for vmas went. With @locked the wait for a page can be killed, and is not under
+ * mmap_lock: that may have been given up on return, then *@locked is 0.
+ */
+static inline long gmp_get_page_remote(struct mm_struct *mm, unsigned long addr, unsigned int flags,
+				       struct page **page, int *locked)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+	return get_user_pages_remote(mm, addr, 1, flags, page, locked);
+#else
+	return get_user_pages_remote(mm, addr, 1, flags, page, NULL, locked);
+#endif
+}
+
 /* 6.18: mm->flags changed its type. */
 static inline bool gmp_mm_is_dumpable(struct mm_struct *mm)
 {

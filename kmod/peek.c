@@ -3,11 +3,11 @@
  * peek.c - reading the memory of an attached process: what its runtime publishes of itself.
  *
  * Owns:       struct gmp_peek.
- * Invariants: nothing read is believed: an address is only ever handed to access_process_vm(), sizes
- *             and counts are bounded before they are used, and there is no list to walk, so no cycle.
- *             What a lying process gets shown is what its liar's reader could read anyway.
- * Locks:      none held; access_process_vm() takes mmap_lock of the process, can be killed while it
- *             waits for that, and may wait for pages as any reader of /proc/<pid>/mem does.
+ * Invariants: nothing read is believed: an address is only ever handed to get_user_pages_remote(),
+ *             sizes and counts are bounded before they are used, and there is no list to walk, so no
+ *             cycle. What a lying process gets shown is what its liar's reader could read anyway.
+ * Locks:      none held; takes mmap_lock of the process, and can be killed while it waits for that.
+ *             A page that does not come (userfaultfd) is waited for without it, and killably.
  * Not here:   what is read (proc_goroutines.c, proc_sched.c, proc_ps.c).
  *
  * The process may be stopped, hang, or execute another program at any moment:
@@ -15,15 +15,24 @@
  *   a reader                                  the process
  *   may read? (when it opened the file)
  *                                             exec of a set-user-id program: a new mm
- *   access_process_vm(task): the new mm!
- *   task->mm is not grp->mm: thrown away
+ *   get_task_mm(task): the new mm!
+ *   it is not grp->mm: nothing is read
  *
- * A task goes from the mm it attached with to another one, never back: if it has the old one after
- * the read, then it had the old one all the time. (sched_process_exec comes too late for that.)
+ * An mm once taken stays what it is, whatever its tasks do; grp->mm alone would not do: it may have no
+ * pages any more. (sched_process_exec comes too late for all that.)
+ *
+ * Whose pages are waited for? A file's are not: its file system may be a program of the same user that
+ * never answers (FUSE), and who waits for that cannot always be killed, with or without FAULT_FLAG_KILLABLE.
+ * What is there of a file is read; what is not, is not. A runtime has written all it publishes: its
+ * variables are there, but for those of .data that were swapped out, and all else is anonymous memory,
+ * which comes from swap as for any reader. /proc/<pid>/cmdline draws the same line (FOLL_ANON).
+ * Rejected: access_process_vm(), which holds mmap_lock over all of that and cannot be killed.
  */
 #include <linux/err.h>
+#include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/pid.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/task.h>
 
 #include "internal.h"
@@ -60,6 +69,34 @@ static struct task_struct *get_task(struct gmp_group *grp)
 	return NULL;
 }
 
+/* The page at @addr, with a reference: at once if it is there, else only if no file has it. */
+static struct page *get_page_at(struct mm_struct *mm, unsigned long addr)
+{
+	struct page *page;
+	int locked = 1;
+	long n;
+
+	if (mmap_read_lock_killable(mm))
+		return NULL;
+	n = gmp_get_page_remote(mm, addr, FOLL_NOFAULT, &page, NULL);
+	if (n != 1)
+		n = gmp_get_page_remote(mm, addr, FOLL_ANON, &page, &locked);
+	if (locked)
+		mmap_read_unlock(mm);
+	return n == 1 ? page : NULL;
+}
+
+static bool read_in_page(struct mm_struct *mm, unsigned long addr, void *to, size_t len)
+{
+	struct page *page = get_page_at(mm, addr);
+
+	if (!page)
+		return false;
+	memcpy_from_page(to, page, offset_in_page(addr), len);
+	put_page(page);
+	return true;
+}
+
 /**
  * gmp_peek_read() - read from the process
  * @pk: from gmp_peek_open()
@@ -67,17 +104,26 @@ static struct task_struct *get_task(struct gmp_group *grp)
  * @to: where to
  * @len: how much
  *
- * Context: process, may sleep; no lock held.
+ * Context: process, may sleep, and can be killed then; no lock held.
  * Return: true if all of it was read.
  */
 bool gmp_peek_read(const struct gmp_peek *pk, u64 addr, void *to, size_t len)
 {
-	int n;
+	struct mm_struct *mm;
+	size_t n;
+	bool ok;
 
 	if (!len || len > INT_MAX || addr >= TASK_SIZE_MAX || len > TASK_SIZE_MAX - addr)
 		return false;
-	n = access_process_vm(pk->task, addr, to, len, 0);
-	return n == (int)len && has_mm(pk->task, pk->grp->mm);
+	mm = get_task_mm(pk->task);
+	if (!mm)
+		return false;
+	for (ok = mm == pk->grp->mm; ok && len; addr += n, to += n, len -= n) {
+		n = min_t(size_t, len, PAGE_SIZE - offset_in_page(addr));
+		ok = read_in_page(mm, addr, to, n);
+	}
+	mmput(mm);	/* may be the last: the process ended meanwhile */
+	return ok;
 }
 
 /**

@@ -1,22 +1,28 @@
 // SPDX-License-Identifier: MIT
 /*
- * slowfs.c - a file system (FUSE) whose one file, of one page, takes 50 ms to read. Helper of handoff_test.
+ * slowfs.c - a file system (FUSE) whose one file, of one page, takes 50 ms to read. Helper of handoff_test
+ * and kmod/peek_test.
  *
- * usage: slowfs MOUNTPOINT, as root; runs until it is told to end or the mount goes. A page fault on a
- * mapping of MOUNTPOINT/page waits in the kernel for this process, as one on a slow disk does.
+ * usage: slowfs MOUNTPOINT [never], as root; runs until it is told to end or the mount goes. A page fault on a
+ * mapping of MOUNTPOINT/page waits in the kernel for this process, as one on a slow disk does. With "never" the
+ * page never comes, and only SIGKILL ends this.
  */
 #define FUSE_USE_VERSION 31
 #include <errno.h>
 #include <fuse.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define NAME		"/page"
 #define SIZE		4096
 #define DELAY_NS	50000000
+
+static bool never;
 
 static int slow_getattr(const char *path, struct stat *st, struct fuse_file_info *fi)
 {
@@ -48,6 +54,8 @@ static int slow_read(const char *path, char *buf, size_t n, off_t off, struct fu
 
 	(void)path;
 	(void)fi;
+	while (never)
+		pause();
 	while (nanosleep(&ts, &ts) && errno == EINTR)
 		;
 	if (off >= SIZE)
@@ -67,6 +75,7 @@ int main(int argc, char **argv)
 {
 	char *args[] = { argv[0], "-f", "-s", argc > 1 ? argv[1] : "", NULL };
 
-	prctl(PR_SET_PDEATHSIG, SIGTERM);	/* fuse_main() unmounts, then */
+	never = argc > 2;
+	prctl(PR_SET_PDEATHSIG, never ? SIGKILL : SIGTERM);	/* fuse_main() unmounts, then */
 	return fuse_main(4, args, &slow_ops, NULL);
 }
