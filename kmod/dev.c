@@ -42,13 +42,19 @@ static int dev_open(struct inode *inode, struct file *file)
 	return nonseekable_open(inode, file);
 }
 
-/* Not before the last descriptor is closed and the last mapping gone, in whatever process. */
+/*
+ * Not before the last descriptor is closed and the last mapping gone, in whatever process. Another one was
+ * only handed it, or inherited it: it waits for nobody's readers.
+ */
 static int dev_release(struct inode *inode, struct file *file)
 {
 	struct gmp_file *f = file->private_data;
 
 	if (f->grp) {
-		gmp_group_retire(f->grp);
+		if (f->opener == task_tgid(current))
+			gmp_group_retire(f->grp);
+		else
+			gmp_group_kill(f->grp);
 		gmp_group_put(f->grp);
 	}
 	put_pid(f->opener);

@@ -639,6 +639,56 @@ TEST_F(life, stuck_reader_holds_up_nobody)
 	EXPECT_GT(s.n, 100);
 }
 
+static int attach_and_pause(void *arg)
+{
+	struct gmp_attach a;
+	int fd = dev_open();
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (dev_attach_fd(fd, &a, 4, 1) || write(*(int *)arg, &fd, sizeof(fd)) != sizeof(fd))
+		return 1;
+	pause();
+	return 0;
+}
+
+/* A copy of a descriptor of @pid, as if that had sent it. */
+static int handed(pid_t pid, int fd)
+{
+	int pidfd = syscall(SYS_pidfd_open, pid, 0), copy = syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+
+	close(pidfd);
+	return copy;
+}
+
+/* Who got such a file from another process does not wait when he closes it, a second each. */
+TEST_F(life, stuck_reader_of_a_file_handed_on)
+{
+	struct stuck s[5];
+	int i, fd[5];
+	pid_t pid;
+	ull begin;
+
+	for (i = 0; i < 5; i++) {
+		s[i] = (struct stuck) { .uffd = uffd_open() };
+		if (s[i].uffd < 0)
+			SKIP(return, "no userfaultfd");
+		pid = start_child(attach_and_pause, &self->ready[1]);
+		ASSERT_EQ(sizeof(fd[i]), read(self->ready[0], &fd[i], sizeof(fd[i])));
+		fd[i] = handed(pid, fd[i]);
+		ASSERT_GE(fd[i], 0);
+		ASSERT_TRUE(get_stuck(&s[i], pid, "status"));
+		kill(pid, SIGKILL);
+		end_child(pid);
+	}
+	begin = now_ns();
+	for (i = 0; i < 5; i++)
+		close(fd[i]);
+	EXPECT_LT(now_ns() - begin, 4000000000ull);
+	for (i = 0; i < 5; i++)
+		EXPECT_TRUE(get_loose(&s[i]));
+	EXPECT_TRUE(all_gone());
+}
+
 /* The directory of the new program comes once the old one's last reader has left. */
 TEST_F(life, directory_is_inherited)
 {
