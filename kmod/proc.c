@@ -17,6 +17,7 @@
  *   free --gmp_proc_add(A)--> directory of A --gmp_proc_remove(A)--> being removed --> free
  *                                             gmp_proc_add(B) waits -'     `--> directory of B
  */
+#include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/module.h>
@@ -49,7 +50,10 @@ static bool reader_has_cap(const struct file *reader, struct user_namespace *ns)
 	       file_ns_capable(reader, &init_user_ns, CAP_SYS_ADMIN);
 }
 
-/* As in ptrace_may_access(PTRACE_MODE_READ_FSCREDS), which modules do not get. */
+/*
+ * As in ptrace_may_access(PTRACE_MODE_READ_FSCREDS), which modules do not get: the ids, and, as
+ * cap_ptrace_access_check() has it, no capability that the reader has not got himself.
+ */
 static bool reader_is_owner(const struct file *reader, const struct cred *owner)
 {
 	const struct cred *cred = reader->f_cred;
@@ -57,7 +61,8 @@ static bool reader_is_owner(const struct file *reader, const struct cred *owner)
 	return uid_eq(cred->fsuid, owner->euid) && uid_eq(cred->fsuid, owner->suid) &&
 	       uid_eq(cred->fsuid, owner->uid) &&
 	       gid_eq(cred->fsgid, owner->egid) && gid_eq(cred->fsgid, owner->sgid) &&
-	       gid_eq(cred->fsgid, owner->gid);
+	       gid_eq(cred->fsgid, owner->gid) && cred->user_ns == owner->user_ns &&
+	       cap_issubset(owner->cap_permitted, cred->cap_effective);
 }
 
 static const struct cred *group_cred(struct gmp_group *grp)
@@ -92,8 +97,8 @@ pid_t gmp_proc_pid_nr(struct pid *pid, const struct file *reader)
  *
  * Context: process; takes no lock.
  * Return: 0; -ENOENT if the process is dead, or not visible in the reader's pid namespace; -EACCES
- * if it is another user's, or not dumpable, and the reader has none of CAP_SYS_PTRACE (over the
- * process), CAP_PERFMON and CAP_SYS_ADMIN.
+ * if it is another user's, may more than the reader, or is not dumpable, and the reader has none of
+ * CAP_SYS_PTRACE (over the process), CAP_PERFMON and CAP_SYS_ADMIN.
  */
 int gmp_proc_may_read(struct gmp_group *grp, const struct file *reader)
 {

@@ -779,6 +779,7 @@ static int keep_cap(uid_t uid, int cap)
 struct target_arg {
 	uid_t uid;
 	gid_t gid;
+	int cap;		/* that it keeps, and others of its user have not got; 0 none */
 	bool undumpable;
 	int ready[2];
 };
@@ -788,7 +789,7 @@ static int target(void *p)
 	struct target_arg *arg = p;
 	struct dev d;
 
-	if (arg->uid && set_ids(arg->uid, arg->gid))
+	if (arg->uid && (arg->cap ? keep_cap(arg->uid, arg->cap) : set_ids(arg->uid, arg->gid)))
 		return 1;
 	prctl(PR_SET_DUMPABLE, !arg->undumpable, 0, 0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -802,7 +803,7 @@ static int target(void *p)
 	return 0;
 }
 
-enum reader { ROOT, SAME, SAME_OTHER_GID, OTHER, PTRACE, PERFMON, DAC, READERS };
+enum reader { ROOT, SAME, SAME_OTHER_GID, OTHER, PTRACE, PERFMON, SYS_ADMIN, DAC, READERS };
 
 static int become(enum reader who)
 {
@@ -817,6 +818,8 @@ static int become(enum reader who)
 		return keep_cap(OTHER_USER, CAP_SYS_PTRACE);
 	case PERFMON:
 		return keep_cap(OTHER_USER, 38 /* CAP_PERFMON */);
+	case SYS_ADMIN:
+		return keep_cap(OTHER_USER, CAP_SYS_ADMIN);
 	case DAC:
 		return keep_cap(OTHER_USER, CAP_DAC_OVERRIDE);
 	default:
@@ -876,7 +879,18 @@ static void check_matrix(struct __test_metadata *_metadata, struct target_arg *t
 TEST_F(proc, readers_of_a_user)
 {
 	struct target_arg arg = { .uid = NOBODY, .gid = NOBODY };
-	static const int expect[READERS] = { [ROOT] = 3, [SAME] = 3, [PTRACE] = 3, [PERFMON] = 3 };
+	static const int expect[READERS] = {
+		[ROOT] = 3, [SAME] = 3, [PTRACE] = 3, [PERFMON] = 3, [SYS_ADMIN] = 3,
+	};
+
+	check_matrix(_metadata, &arg, expect);
+}
+
+/* One who may more than others of his user is not theirs to look into: as ptrace has it. */
+TEST_F(proc, readers_of_the_capable)
+{
+	struct target_arg arg = { .uid = NOBODY, .gid = NOBODY, .cap = CAP_NET_RAW };
+	static const int expect[READERS] = { [ROOT] = 3, [PTRACE] = 3, [PERFMON] = 3, [SYS_ADMIN] = 3 };
 
 	check_matrix(_metadata, &arg, expect);
 }
@@ -884,7 +898,7 @@ TEST_F(proc, readers_of_a_user)
 TEST_F(proc, readers_of_root)
 {
 	struct target_arg arg = { .uid = 0 };
-	static const int expect[READERS] = { [ROOT] = 3, [PTRACE] = 3, [PERFMON] = 3 };
+	static const int expect[READERS] = { [ROOT] = 3, [PTRACE] = 3, [PERFMON] = 3, [SYS_ADMIN] = 3 };
 
 	check_matrix(_metadata, &arg, expect);
 }
@@ -892,7 +906,7 @@ TEST_F(proc, readers_of_root)
 TEST_F(proc, readers_of_the_undumpable)
 {
 	struct target_arg arg = { .uid = NOBODY, .gid = NOBODY, .undumpable = true };
-	static const int expect[READERS] = { [ROOT] = 3, [PTRACE] = 3, [PERFMON] = 3 };
+	static const int expect[READERS] = { [ROOT] = 3, [PTRACE] = 3, [PERFMON] = 3, [SYS_ADMIN] = 3 };
 
 	check_matrix(_metadata, &arg, expect);
 }
