@@ -25,17 +25,24 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/uidgid.h>
+#include <linux/workqueue.h>
 
 #include "internal.h"
 
-static unsigned int max_processes = 1024;
-module_param(max_processes, uint, 0644);
-MODULE_PARM_DESC(max_processes, "Processes that may be attached at a time (default 1024)");
+/*
+ * The retirement of each dead process may wait for a reader, in a work item of its own (group.c), and a
+ * workqueue runs so many at a time: with one more, other users' dead processes would wait for him, too.
+ */
+#define MOST_PROCESSES	(WQ_MAX_ACTIVE - 12)
 
-static unsigned int max_user_processes = 256;
+static unsigned int max_processes = MOST_PROCESSES;
+module_param(max_processes, uint, 0644);
+MODULE_PARM_DESC(max_processes, "Processes that may be attached at a time (default and at most 500)");
+
+static unsigned int max_user_processes = 128;
 module_param(max_user_processes, uint, 0644);
 MODULE_PARM_DESC(max_user_processes,
-		 "The same per real user id; CAP_SYS_RESOURCE exempts (default 256)");
+		 "The same per real user id; CAP_SYS_RESOURCE exempts (default 128)");
 
 static unsigned int max_threads = 65536;
 module_param(max_threads, uint, 0644);
@@ -56,15 +63,16 @@ module_param(max_user_kbytes, uint, 0644);
 MODULE_PARM_DESC(max_user_kbytes,
 		 "The same per real user id; CAP_SYS_RESOURCE exempts (default 1048576)");
 
-/* The parameters of a resource, and how much one of them stands for. */
+/* The parameters of a resource, how much one of them stands for, and what they count for at most. */
 static const struct {
 	const unsigned int	*in_all;
 	const unsigned int	*per_user;
 	unsigned int		unit;
+	unsigned int		most;
 } limits[GMP_RESOURCES] = {
-	[GMP_R_PROCESSES]	= { &max_processes, &max_user_processes, 1 },
-	[GMP_R_THREADS]		= { &max_threads, &max_user_threads, 1 },
-	[GMP_R_BYTES]		= { &max_kbytes, &max_user_kbytes, 1024 },
+	[GMP_R_PROCESSES]	= { &max_processes, &max_user_processes, 1, MOST_PROCESSES },
+	[GMP_R_THREADS]		= { &max_threads, &max_user_threads, 1, UINT_MAX },
+	[GMP_R_BYTES]		= { &max_kbytes, &max_user_kbytes, 1024, UINT_MAX },
 };
 
 static atomic_long_t charged[GMP_RESOURCES];
@@ -146,7 +154,7 @@ static bool add_within(atomic_long_t *sum, long n, long max)
 
 static long limit(const unsigned int *param, enum gmp_resource r)
 {
-	return (long)READ_ONCE(*param) * limits[r].unit;
+	return (long)min(READ_ONCE(*param), limits[r].most) * limits[r].unit;
 }
 
 /**

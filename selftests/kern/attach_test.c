@@ -61,7 +61,7 @@ TEST(a_limit_on_processes_or_bytes)
 
 	write_param("max_user_processes", "0");
 	run_as("stats", 65534, text[0], sizeof(text[0]));
-	write_param("max_user_processes", "256");
+	write_param("max_user_processes", "128");
 	write_param("max_kbytes", "1000");
 	run_as("stats", 65534, text[1], sizeof(text[1]));
 	write_param("max_kbytes", "4194304");
