@@ -213,6 +213,34 @@ TEST_F(trace, dead)
 	free(e);
 }
 
+static int exec_as_m(void *arg)
+{
+	struct dev d;
+
+	(void)arg;
+	if (dev_attach(&d, 4, 1) || dev_register(d.fd, 2, 44))
+		return 1;
+	execl("/bin/true", "true", NULL);
+	return 2;
+}
+
+/* The thread lives on, but is no M of the program it runs now. */
+TEST_F(trace, detach_by_exec)
+{
+	char expect[128], *text;
+	pid_t pid;
+
+	ASSERT_EQ(0, write_file(INSTANCE "/events/gmp/gmp_m_detach/enable", "1"));
+	pid = start_child(exec_as_m, NULL);
+	EXPECT_EQ(0, end_child(pid));
+	ASSERT_EQ(0, write_file(INSTANCE "/events/gmp/gmp_m_detach/enable", "0"));
+	snprintf(expect, sizeof(expect), "gmp_m_detach: tgid=%d tid=%d m=44 slot=2 why=exec ", pid, pid);
+	text = read_file(INSTANCE "/trace");
+	ASSERT_NE(NULL, text);
+	EXPECT_NE(NULL, strstr(text, expect));
+	free(text);
+}
+
 /* Untouched by the process: garbage is passed on as it is, and nothing else happens. */
 TEST_F(trace, garbage)
 {
