@@ -1,6 +1,6 @@
 #!/bin/bash
 # TAP, in a guest with gmp.ko loaded: every parameter of the module can be set to 0 while it runs, says so,
-# and goes back; gmp.4 describes it; and some test changes it to see what that does.
+# and goes back; gmp.4 and the ABI file describe it; and some test changes it to see what that does.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -25,6 +25,11 @@ is_described()
 	grep -qE "^\.BR? $1( |\$)" "$top/Documentation/man/gmp.4"
 }
 
+is_in_abi_file()
+{
+	grep -qE "^[[:space:]]+$1[[:space:]]" "$top/Documentation/ABI/testing/procfs-gmp"
+}
+
 # With its own test: selftests/kmod/*_test.c that writes it.
 is_tested()
 {
@@ -35,6 +40,7 @@ check "there are parameters" test "$(ls $params | wc -l)" -ge 9
 for p in $(ls $params); do
 	check "$p can be set to 0" can_be_zero "$p"
 	check "$p is in gmp.4" is_described "$p"
+	check "$p is in the ABI file" is_in_abi_file "$p"
 	check "$p is changed by a test" is_tested "$p"
 done
 done_testing
