@@ -5,6 +5,7 @@
  */
 #include "kmod_harness.h"
 #include "kmod_module.h"
+#include <sys/prctl.h>
 
 /* rmmod says EBUSY in words; the system call says EWOULDBLOCK. */
 static bool is_refused(void)
@@ -214,6 +215,74 @@ TEST_F(rmmod, race_with_opens)
 	kill(pid, SIGKILL);
 	EXPECT_EQ(256 + SIGKILL, end_child(pid));
 	TH_LOG("unloaded %d of %d times", gone, n);
+}
+
+/* ---- against whole lives ------------------------------------------------------------------------ */
+
+struct lives {
+	unsigned int begun, attached, registered;
+};
+
+/* As far as it gets: the module may not be there, or just go. */
+static int live_once(struct lives *n)
+{
+	struct gmp_attach a;
+	int fd = dev_open();
+
+	if (fd < 0 || dev_attach_fd(fd, &a, 4, 1))
+		return 1;
+	n->attached++;
+	if (n->begun % 2 && !dev_register(fd, 2, 2))
+		n->registered++;
+	if (n->begun % 5 < 2)
+		close(fd);	/* what is registered stays so */
+	if (n->begun % 3)
+		try_read("/proc/gmp/tasks");
+	usleep(n->begun % 4 * 300);
+	if (n->begun % 7 == 0)
+		execl("/bin/true", "true", NULL);
+	return 0;	/* what it has left goes with it */
+}
+
+/* One process after the other, with pauses of any length: the module may go in each of them. */
+static int lodger(void *arg)
+{
+	struct lives *n = arg;
+	pid_t pid;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		n->begun++;
+		pid = fork();
+		if (!pid)
+			_exit(live_once(n));
+		end_child(pid);
+		usleep(n->begun % 20 * 100);
+	}
+}
+
+/* Retirement, reaping and notifiers are over before the text goes. */
+TEST_F(rmmod, race_with_lives)
+{
+	struct lives *n = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pid = start_child(lodger, n);
+	int tries, gone = 0, enough = rounds(30);
+
+	for (tries = 0; tries < 20000 && (gone < enough || !n->registered); tries++) {
+		if (!unload_module()) {
+			gone++;
+			ASSERT_EQ(0, load_module(""));
+		}
+		usleep(tries % 10 * 1000);
+	}
+	kill(pid, SIGKILL);
+	EXPECT_EQ(256 + SIGKILL, end_child(pid));
+	EXPECT_GE(gone, enough);
+	EXPECT_GT(n->attached, 0);
+	EXPECT_GT(n->registered, 0);
+	TH_LOG("unloaded %d of %d times; of %u processes %u attached, %u registered", gone, tries,
+	       n->begun, n->attached, n->registered);
+	munmap(n, 4096);
 }
 
 TEST_HARNESS_MAIN
