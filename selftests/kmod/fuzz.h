@@ -4,6 +4,7 @@
  *
  *   fuzz.c         begins, ends, judges
  *   fuzz_victim.c  processes that attach and do anything to the device, to the pages and to themselves
+ *   fuzz_table.c   what these publish of themselves: a layout, and the tables it points to
  *   fuzz_handoff.c what they do to hand Ps over
  *   fuzz_reader.c  processes that read all of /proc/gmp and turn every knob
  *   fuzz_world.c   what befalls the victims: signals, ptrace, freezer, CPUs that go, rmmod
@@ -64,6 +65,7 @@ static inline struct rnd rnd_child(struct rnd *r, uint64_t number)
 	X(wild_mmap, 0)	X(change_map, 1) X(block, 1)	X(family, 1)	\
 	X(exec, 0)	X(thread_end, 0) X(move, 1)	X(fault, 0)	\
 	X(handoff, 1)	X(let_go, 0)	X(standby, 0)	X(poke, 1)	\
+	X(table, 1)	X(parse, 1)					\
 	X(read, 1)	X(knob, 1)	X(trace, 1)			\
 	X(kill, 1)	X(stop, 1)	X(ptrace, 1)	X(freeze, 0)	\
 	X(cpu, 0)	X(unload, 0)	X(pressure, 1)
@@ -112,6 +114,9 @@ bool op_handoff(struct shared_file *f, struct rnd *r);
 bool op_let_go(struct shared_file *f, struct rnd *r);
 bool op_standby(struct shared_file *f, struct rnd *r);
 bool op_poke(struct shared_file *f, struct rnd *r);
+
+bool op_table(struct shared_file *f, struct rnd *r);
+uint64_t table_layout(void);				/* what to attach with */
 
 void victim_main(struct rnd *r);			/* never returns */
 void reader_main(struct rnd *r, bool as_nobody);	/* never returns */

@@ -34,6 +34,12 @@ static bool read_some(const char *path, struct rnd *r)
 	return true;
 }
 
+/* Does the process publish something that is believed? */
+static bool is_parsed(const char *sched)
+{
+	return file_value(sched, "running", ' ') == 1;
+}
+
 static void read_tree(const char *path, struct rnd *r, int depth)
 {
 	struct dirent *e;
@@ -48,6 +54,8 @@ static void read_tree(const char *path, struct rnd *r, int depth)
 			read_tree(sub, r, depth + 1);
 		else
 			count(OP_read, read_some(sub, r));
+		if (!strcmp(e->d_name, "sched"))
+			count(OP_parse, is_parsed(sub));
 	}
 	if (dir)
 		closedir(dir);

@@ -51,13 +51,29 @@ static bool op_close(struct shared_file *f, struct rnd *r)
 	return fd >= FIRST_FD && !close(fd);
 }
 
+/* Any address, mostly that of something to read. */
+static uint64_t some_layout(struct rnd *r)
+{
+	if (one_in(r, 4))
+		return rnd64(r) >> 17 << 3;
+	return one_in(r, 4) ? 0 : table_layout();
+}
+
+static uint32_t some_flags(struct rnd *r)
+{
+	if (one_in(r, 16))
+		return rnd64(r) >> rnd(r, 64);
+	return one_in(r, 2) ? GMP_ATTACH_ACCT : 0;
+}
+
 static bool op_attach(struct shared_file *f, struct rnd *r)
 {
 	struct gmp_attach a = {
 		.size = sizeof(a),
 		.nr_m = one_in(r, 8) ? 1 + rnd(r, GMP_MAX_M) : SLOTS,
 		.nr_p = one_in(r, 8) ? 1 + rnd(r, GMP_MAX_P) : 1 + rnd(r, 4),
-		.layout = one_in(r, 4) ? rnd64(r) >> 17 << 3 : 0,
+		.layout = some_layout(r),
+		.flags = some_flags(r),
 		.tls_off = one_in(r, 4) ? (int64_t)rnd64(r) : 0,
 	};
 
@@ -363,6 +379,7 @@ static const struct {
 	{ OP_move, op_move, 4 },		{ OP_fault, op_fault, 3 },
 	{ OP_handoff, op_handoff, 4 },		{ OP_let_go, op_let_go, 16 },
 	{ OP_standby, op_standby, 8 },		{ OP_poke, op_poke, 8 },
+	{ OP_table, op_table, 24 },
 };
 
 static void step(struct rnd *r)

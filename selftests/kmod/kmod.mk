@@ -23,7 +23,7 @@ KMOD_TEST_NAMES += limits_test safety_test soak_test fuzz kfunc_test peek_test
 KMOD_TESTS := $(addprefix $(O)/selftests/kmod/,$(KMOD_TEST_NAMES))
 
 # What a program is made of besides its main file.
-kmod_more_fuzz := fuzz_victim.c fuzz_handoff.c fuzz_reader.c fuzz_world.c
+kmod_more_fuzz := fuzz_victim.c fuzz_table.c fuzz_handoff.c fuzz_reader.c fuzz_world.c
 kmod_more = $(addprefix $(kmod_tests_dir)/,$(kmod_more_$(notdir $1)))
 
 kmod_libs_kfunc_test := -lbpf -lelf -lz
