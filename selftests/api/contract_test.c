@@ -44,6 +44,12 @@ static void one(int *to)
 	send_token(told);
 }
 
+__attribute__((warn_unused_result)) static int checked(int *to)
+{
+	one(to);
+	return 0;
+}
+
 static int inner_main(void *arg)
 {
 	(void)arg;
@@ -72,6 +78,9 @@ GTEST(goroutines)
 	CHECK(GMP_GO(eight, &result, 1, 2, 3, 4.5, e, "five", 6) > 1);
 	CHECK_EQ(gmp_chan_recv(told, NULL), 1);
 	CHECK_EQ(result, 33);
+	CHECK(GMP_GO(checked, &result) > 1);
+	CHECK_EQ(gmp_chan_recv(told, NULL), 1);
+	CHECK_EQ(result, 1);
 	gmp_chan_unref(told);
 }
 

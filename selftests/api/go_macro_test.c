@@ -160,6 +160,78 @@ GTEST(results_are_dropped)
 	wait_for(3);
 }
 
+static _Noreturn void leaves(int a)
+{
+	CHECK_EQ(a, 12);
+	count();
+	gmp_goexit();
+}
+
+static _Noreturn void leaves_later(float a, ...)
+{
+	CHECK(a == 12);
+	count();
+	gmp_goexit();
+}
+
+/* Nothing is emitted after a call of such a function, and this one returns. */
+GTEST(functions_that_do_not_return)
+{
+	int64_t goid = GMP_GO(leaves, 12);
+
+	CHECK(goid > 1);
+	CHECK(GMP_GO(leaves_later, 12, 1) > 1);
+	CHECK(GMP_GO(&leaves, 12) > 1);
+	wait_for(3);
+}
+
+/* There the type says so: clang 14 has no way to another (go.h). */
+#if !defined(__clang__) || __clang_major__ >= 15
+GTEST(pointers_to_functions_that_do_not_return)
+{
+	__attribute__((noreturn)) void (*p)(int) = leaves;
+
+	CHECK(GMP_GO(p, 12) > 1);
+	CHECK(GMP_GO(*p, 12) > 1);
+	CHECK(GMP_GO(1 ? p : leaves, 12) > 1);
+	wait_for(3);
+}
+#endif
+
+static int const_calls;
+
+static __attribute__((const, noinline)) int const_int(int a)
+{
+	count();
+	return a + const_calls;
+}
+
+static __attribute__((const, noinline)) float const_float(float a)
+{
+	count();
+	return a + const_calls;
+}
+
+static __attribute__((pure, noinline)) int pure_int(int a)
+{
+	count();
+	return a + const_calls;
+}
+
+/* A call whose result is dropped is left out by the compiler. */
+GTEST(functions_without_effects)
+{
+	int (*p)(int) = const_int;
+
+	CHECK(GMP_GO(const_int, 1) > 1);
+	CHECK(GMP_GO(const_float, 1) > 1);
+	CHECK(GMP_GO(pure_int, 1) > 1);
+	CHECK(GMP_GO(&const_int, 1) > 1);
+	CHECK(GMP_GO(p, 1) > 1);
+	CHECK(GMP_GO(abs, 1) > 1);
+	wait_for(5);
+}
+
 static void variadic(int n, ...)
 {
 	va_list ap;

@@ -9,7 +9,9 @@
  * C: the call is made by the compiler as if to fn, with its conversions, but to gmp_go_capture_(), which
  * finds the arguments where fn would (registers and stack) and has them replayed in the new goroutine.
  * No function has to be made for it: nested functions want an executable stack at -O0, blocks a flag.
- * Not supported: vector types over 32 bytes; functions that return a packed struct of up to 16 bytes.
+ * Not supported: vector types over 32 bytes; functions that return a packed struct of up to 16 bytes;
+ * __attribute__((noreturn)) with clang before 15 (_Noreturn is fine); with gcc pointers to noreturn, const or pure
+ * functions that are variadic or take a float, char or short, and in C23 all such pointers.
  */
 #ifndef GMPRT_GO_H
 #define GMPRT_GO_H
@@ -111,17 +113,37 @@ void gmp_go_capture_(void);
 #define GMP_GO_RECORD_(x)	(__builtin_classify_type(x) == 12 || __builtin_classify_type(x) == 13)
 
 /*
+ * The type of gmp_f_, but the function returns and has effects: nothing is emitted after a call of a noreturn
+ * function, and none for a const one whose result is dropped. In gcc the name of a function has the plain type, a
+ * pointer to it does not; ?: drops what only one side says, and a function without a prototype is a side for all
+ * whose parameters are not changed by promotion.
+ */
+#define GMP_GO_BARE_(...)	__typeof__(__typeof__(gmp_f_(__VA_ARGS__)) ())
+#define GMP_GO_IS_BARE_(...) \
+	__builtin_types_compatible_p(__typeof__(*gmp_f_), GMP_GO_BARE_(__VA_ARGS__))
+#define GMP_GO_OTHER_(...) \
+	__builtin_choose_expr(GMP_GO_IS_BARE_(__VA_ARGS__), (GMP_GO_BARE_(__VA_ARGS__) *)0, gmp_f_)
+#define GMP_GO_NAMED_(fn) \
+	__builtin_choose_expr(__builtin_types_compatible_p(__typeof__(fn), __typeof__(gmp_f_)), *gmp_f_, fn)
+#define GMP_GO_FN_(fn, ...) \
+	__typeof__(__builtin_choose_expr(GMP_GO_IS_BARE_(__VA_ARGS__), \
+					 *(1 ? gmp_f_ : GMP_GO_OTHER_(__VA_ARGS__)), GMP_GO_NAMED_(fn)))
+
+/*
  * Through a variable whose value is hidden: gcc refuses a visible cast of one function to another's
  * type, and drops the static chain of a call to a function it knows to have none.
  */
-#define GMP_GO_AS_(fn)	((__typeof__(&*(fn)))gmp_to_)
+#define GMP_GO_AS_(fn, ...)	((GMP_GO_FN_(fn, __VA_ARGS__) *)gmp_to_)
 
 /*
  * The arguments stand here as they were written, so that each is converted, and warned of, as in the
- * call; all uses but the call itself are unevaluated.
+ * call; all uses but the call itself are unevaluated. That the result is dropped is no mistake.
  */
 #define GMP_GO_X_(n, fn, ...) \
 	__extension__({ \
+		_Pragma("GCC diagnostic push") \
+		_Pragma("GCC diagnostic ignored \"-Wunused-result\"") \
+		_Pragma("GCC diagnostic ignored \"-Wstrict-prototypes\"") \
 		__typeof__(&*(fn)) gmp_f_ = (fn); \
 		void (*gmp_to_)(void) = gmp_go_capture_; \
 		__asm__("" : "+r"(gmp_to_)); \
@@ -129,7 +151,8 @@ void gmp_go_capture_(void);
 			(void (*)(void))gmp_f_, GMP_GO_CAT(GMP_GO_R, n)(__VA_ARGS__), \
 			GMP_GO_RETURNS_(gmp_f_(__VA_ARGS__)), 0 \
 		}; \
-		(void)__builtin_call_with_static_chain(GMP_GO_AS_(fn)(__VA_ARGS__), &gmp_call_); \
+		(void)__builtin_call_with_static_chain(GMP_GO_AS_(fn, __VA_ARGS__)(__VA_ARGS__), &gmp_call_); \
+		_Pragma("GCC diagnostic pop") \
 		gmp_call_.goid; \
 	})
 
