@@ -16,6 +16,8 @@
 #ifndef GMPRT_GO_H
 #define GMPRT_GO_H
 
+#include "proc.h"
+
 #ifdef __cplusplus
 
 #if __cplusplus >= 201703L
