@@ -154,9 +154,13 @@ RT_PUBLIC int64_t gmp_group_try_go(struct gmp_group *g, int (*fn)(void *), void 
 
 RT_PUBLIC int gmp_group_wait(struct gmp_group *g)
 {
+	int err;
+
 	if (!g)
 		rt_throw("gmp_group_wait: NULL group");
-	rt_wg_wait(&g->wg, "gmp_group_wait");
+	err = rt_wg_wait(&g->wg, "gmp_group_wait");
+	if (err)
+		return err;	/* they go on, and with them the context */
 	gmp_ctx_cancel(rt_load_acq(&g->ctx), g->err);	/* MO-S20 */
 	return g->err;
 }

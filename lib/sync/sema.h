@@ -54,8 +54,8 @@ struct gmp_wg;
 /* sem.c, for group.c: gmp_sem_acquire() that says why and for whom it waits. */
 int rt_sem_acquire(struct gmp_sem *s, int64_t n, enum gmp_wait_reason why, const char *call);
 
-/* waitgroup.c, for group.c: gmp_wg_wait() of another name. */
-void rt_wg_wait(struct gmp_wg *wg, const char *call);
+/* waitgroup.c, for group.c: gmp_wg_wait() of another name. 0; -EWOULDBLOCK outside of a goroutine. */
+int rt_wg_wait(struct gmp_wg *wg, const char *call);
 
 /* mutex.c, for once.c and rwmutex.c: gmp_mutex_lock() that says why and for whom it waits. */
 void rt_mutex_lock(struct gmp_mutex *m, enum gmp_wait_reason why, const char *call);

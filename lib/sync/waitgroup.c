@@ -105,8 +105,8 @@ RT_PUBLIC void gmp_wg_done(struct gmp_wg *wg)
 	add(wg, -1);
 }
 
-/* @call is named where it may not park. */
-void rt_wg_wait(struct gmp_wg *wg, const char *call)
+/* 0, or -EWOULDBLOCK outside of a goroutine. @call is named where it may not park. */
+int rt_wg_wait(struct gmp_wg *wg, const char *call)
 {
 	struct rt_waiter w;
 	struct rt_bucket *b;
@@ -114,25 +114,29 @@ void rt_wg_wait(struct gmp_wg *wg, const char *call)
 
 	/* MO-S4: acquire; pairs with the release MO-S3 in gmp_wg_done(). */
 	if (counter(rt_load_acq(&wg->state)) == 0)
-		return;
-	w.gp = rt_must_park(call);
+		return 0;
+	w.gp = rt_may_park(call);
+	if (unlikely(!w.gp))
+		return -EWOULDBLOCK;
 	b = rt_bucket_lock(wg);
 	do {
 		state = rt_load_acq(&wg->state);	/* MO-S4 */
 		if (counter(state) == 0) {
 			rt_unlock(&b->lock);
-			return;
+			return 0;
 		}
 	} while (!rt_cas_ar(&wg->state, state, state | WAIT));
 	rt_waiter_add(b, &w, wg, false);
 	rt_waiter_park(b, &w, GMP_WAIT_WG);
+	return 0;
 }
 
 RT_PUBLIC void gmp_wg_wait(struct gmp_wg *wg)
 {
 	if (unlikely(!wg))
 		rt_throw("gmp_wg_wait: NULL wait group");
-	rt_wg_wait(wg, "gmp_wg_wait");
+	if (unlikely(rt_wg_wait(wg, "gmp_wg_wait") < 0))
+		rt_must_park("gmp_wg_wait");	/* fatal: it has no result to say so */
 }
 
 /* ---- goroutines that a group counts --------------------------------------------------------- */

@@ -292,7 +292,7 @@ static struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
 	X(gmp_group_ctx, NOTHING, IS(gmp_group_ctx(&group) != NULL, 1)) \
 	X(gmp_group_go, group_release, start_in_group()) \
 	X(gmp_group_try_go, NOTHING, take_permit(); IS(gmp_group_try_go(&group, badinput_zero, NULL), -EBUSY)) \
-	X(gmp_group_wait, group_done, gmp_group_wait(&group)) \
+	X(gmp_group_wait, group_done, WAITS(gmp_group_wait(&group), 0)) \
 	X(gmp_group_destroy, NOTHING, gmp_group_destroy(&group))
 
 #define NET_ROWS(X) \

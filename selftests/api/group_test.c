@@ -12,6 +12,7 @@
  *   ExampleGroup_pipeline     (tools/samples)
  */
 #include <gmprt.h>
+#include <pthread.h>
 
 #include "gmptest.h"
 
@@ -226,6 +227,50 @@ GTEST(on_the_stack_of_the_waiter)
 		memset(&local, 0xa5, sizeof(local));
 	}
 	CHECK_EQ(load(&ran), 3000);
+}
+
+static int received(void *c)
+{
+	return gmp_chan_recv(c, NULL) == 1 ? -EIO : 0;
+}
+
+static void *waits_outside(void *rc)
+{
+	*(int *)rc = gmp_group_wait(&g);
+	return NULL;
+}
+
+static int wait_outside(void)
+{
+	pthread_t t;
+	int rc = 1;
+
+	CHECK_EQ(pthread_create(&t, NULL, waits_outside, &rc), 0);
+	CHECK_EQ(pthread_join(t, NULL), 0);
+	return rc;
+}
+
+GTEST(a_thread_that_is_no_goroutine_does_not_wait)
+{
+	struct gmp_chan *c = gmp_chan_make(0, 1);
+	struct gmp_ctx *ctx;
+
+	CHECK_EQ(gmp_group_init(&g, gmp_ctx_background(), 0), 0);
+	ctx = gmp_group_ctx(&g);
+	CHECK_EQ(wait_outside(), 0);
+	CHECK_EQ(gmp_ctx_err(ctx), -ECANCELED);
+	gmp_group_destroy(&g);
+
+	CHECK_EQ(gmp_group_init(&g, gmp_ctx_background(), 0), 0);
+	ctx = gmp_group_ctx(&g);
+	CHECK(gmp_group_go(&g, received, c) > 0);
+	CHECK_EQ(wait_outside(), -EWOULDBLOCK);
+	CHECK_EQ(gmp_ctx_err(ctx), 0);
+	gmp_chan_send(c, NULL);
+	CHECK_EQ(gmp_group_wait(&g), -EIO);
+	CHECK_EQ(wait_outside(), -EIO);
+	gmp_group_destroy(&g);
+	gmp_chan_unref(c);
 }
 
 TEST(bad_arguments)

@@ -281,7 +281,8 @@ int64_t gmp_group_try_go(struct gmp_group *g, int (*fn)(void *), void *arg);
 
 /**
  * gmp_group_wait() - wait until all goroutines of the group have ended; cancels the context
- * Context: parks. Return: the first negative result, or 0. Since 0.1.
+ * Context: parks. Return: the first negative result, or 0; -EWOULDBLOCK outside of a goroutine while any
+ * has not ended (and the context is not cancelled). Since 0.1.
  */
 int gmp_group_wait(struct gmp_group *g);
 
