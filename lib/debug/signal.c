@@ -7,7 +7,8 @@
  * action is put back and the instruction faults again, so that a core shows it as if we were not here.
  * A handler the program installs while gmp_run() runs replaces ours; it may chain to it.
  *
- * SIGQUIT prints all goroutines and ends with status 2, if the program left it at SIG_DFL.
+ * SIGQUIT prints all goroutines and ends with status 2, if the program left it at SIG_DFL, or ignored as it was
+ * when the program began: a shell without job control does that to what it starts with &. As Go.
  *
  * Nothing here takes a lock or allocates, but for the stacks, which are made where Ms are made.
  */
@@ -29,6 +30,7 @@
 
 static struct sigaction old_segv, old_quit;
 static bool have_segv, have_quit;
+static bool quit_ignored;	/* SIGQUIT, by who started the program; written once, before main() */
 
 /* ---- alternate stacks --------------------------------------------------------------------------------- */
 
@@ -164,11 +166,22 @@ static int set_action(int sig, const struct sigaction *sa, struct sigaction *old
 	return sig == SIGQUIT ? rt_sigaction(sig, sa, old) : sigaction(sig, sa, old);
 }
 
-static bool is_default(int sig)
+static bool is_action(int sig, void (*fn)(int))
 {
 	struct sigaction sa;
 
-	return set_action(sig, NULL, &sa) == 0 && !(sa.sa_flags & SA_SIGINFO) && sa.sa_handler == SIG_DFL;
+	return set_action(sig, NULL, &sa) == 0 && !(sa.sa_flags & SA_SIGINFO) && sa.sa_handler == fn;
+}
+
+/* Before the constructors of the program, which may ignore it themselves. */
+__attribute__((constructor(101))) static void look_at_quit(void)
+{
+	quit_ignored = is_action(SIGQUIT, SIG_IGN);
+}
+
+static bool quit_is_left_alone(void)
+{
+	return is_action(SIGQUIT, SIG_DFL) || (quit_ignored && is_action(SIGQUIT, SIG_IGN));
 }
 
 static bool install(int sig, void (*fn)(int, siginfo_t *, void *), struct sigaction *old)
@@ -192,7 +205,7 @@ void rt_signal_init(void)
 {
 	rt_dump_init();
 	have_segv = install(SIGSEGV, on_segv, &old_segv);
-	have_quit = is_default(SIGQUIT) && install(SIGQUIT, on_quit, &old_quit);
+	have_quit = quit_is_left_alone() && install(SIGQUIT, on_quit, &old_quit);
 }
 
 void rt_signal_fini(void)

@@ -281,12 +281,51 @@ TEST(sigquit_of_the_program)
 
 	signal(SIGQUIT, on_quit);
 	CHECK_EQ(gmp_run(quit_main, NULL), SIGQUIT);
-	signal(SIGQUIT, SIG_IGN);
-	got = 0;
-	CHECK_EQ(gmp_run(quit_main, NULL), 0);
 	signal(SIGQUIT, SIG_DFL);
 	CHECK_EQ(sigaction(SIGQUIT, NULL, &sa), 0);
 	CHECK(sa.sa_handler == SIG_DFL);
+}
+
+/* This program again, with SIGQUIT as it is at that moment. */
+static void run_again(void *how)
+{
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	CHECK(n > 0);
+	self[n] = 0;
+	setenv("SIGQUIT_TEST", how, 1);
+	signal(SIGQUIT, strcmp(how, "began ignored") == 0 ? SIG_IGN : SIG_DFL);
+	execl(self, "traceback_test", (char *)NULL);
+}
+
+/* Before main(): that of the tests sets SIGQUIT to the default. */
+__attribute__((constructor)) static void again(void)
+{
+	const char *how = getenv("SIGQUIT_TEST");
+
+	if (!how)
+		return;
+	if (strcmp(how, "ignores") == 0)
+		signal(SIGQUIT, SIG_IGN);
+	_exit(gmp_run(quit_main, NULL));
+}
+
+TEST(sigquit_ignored_by_who_started_the_program)
+{
+	struct death d = die(run_again, "began ignored");
+
+	EXITED(d, 2);
+	LIKE(d, "^SIGQUIT: quit$");
+	LIKE(d, "^goroutine 1 \\[running\\]:");
+}
+
+TEST(sigquit_ignored_by_the_program)
+{
+	struct death d = die(run_again, "ignores");
+
+	EXITED(d, 0);
+	LACKS(d, "SIGQUIT");
 }
 
 static int handler_is_ours(void *arg)

@@ -3,7 +3,8 @@
  * debug.h - looking into a running program.
  *
  * Signals. While gmp_run() runs, SIGQUIT prints all goroutines and ends the program with status 2,
- * unless the program had set SIGQUIT to anything but the default. SIGSEGV is answered with "fatal error:
+ * unless the program had set SIGQUIT to anything but the default (where it was ignored when the program began, as
+ * in background jobs of a shell script, to a handler). SIGSEGV is answered with "fatal error:
  * stack overflow" when a goroutine ran into the guard below its stack; every other SIGSEGV goes to
  * the handler that was installed before gmp_run(), or to the default action, as if the runtime were
  * not there. A handler installed while gmp_run() runs replaces these two: it may call what sigaction()
