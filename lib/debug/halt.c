@@ -81,10 +81,10 @@ static void show(struct rt_halt *h, const ucontext_t *uc)
 	hold(h);
 }
 
-/* To halt, or to preempt: see above. */
+/* To halt, or to preempt: see above; what carries nothing is ours for this short time. */
 static bool marked(const siginfo_t *si)
 {
-	return rt_mark_is(si, &mark) || rt_mark_is(si, (const void *)rt_preempt_cookie());
+	return rt_mark_is_lost(si) || rt_mark_is(si, &mark) || rt_mark_is(si, (const void *)rt_preempt_cookie());
 }
 
 static void on_urg(int sig, siginfo_t *si, void *uc)

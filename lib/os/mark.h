@@ -5,6 +5,10 @@
  * The value it carries is the address of something of the sender's, the mark: it tells the signal from
  * the program's own, and preemption, dumps and ghosts from one another. Whoever has installed a
  * handler passes on what is not marked as his. The handlers may have interrupted a sanitizer's runtime.
+ *
+ * When the user's RLIMIT_SIGPENDING is used up, the kernel delivers the signal all the same, but without what
+ * it carries: as one of kill(), by nobody. The receiver must know otherwise whether it was ours: @sent, a word that
+ * is set before. Only thread-directed signals of this process can be taken for ours then, and one for each of ours.
  */
 #ifndef RT_MARK_H
 #define RT_MARK_H
@@ -13,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/atomic.h"
 #include "base/sanitize.h"
 #include "os/futex.h"
 
@@ -33,6 +38,21 @@ static inline bool rt_mark_send(uint32_t tid, const void *mark)
 static inline rt_not_sanitized bool rt_mark_is(const siginfo_t *si, const void *mark)
 {
 	return si->si_code == SI_QUEUE && si->si_value.sival_ptr == mark;
+}
+
+/* It carries nothing: see above. (From outside of a PID namespace kill() by root looks the same.) */
+static inline rt_not_sanitized bool rt_mark_is_lost(const siginfo_t *si)
+{
+	return si->si_code == SI_USER && si->si_pid == 0 && si->si_uid == 0;
+}
+
+/* rt_mark_is(), or what may have become of it; *@sent says that one was sent since. */
+static inline rt_not_sanitized bool rt_mark_take(const siginfo_t *si, const void *mark, uint32_t *sent)
+{
+	if (!rt_mark_is(si, mark))
+		return rt_mark_is_lost(si) && rt_xchg_ar(sent, 0u) != 0;
+	rt_store_rlx(sent, 0u);
+	return true;
 }
 
 /* To the handler that was there @before. */

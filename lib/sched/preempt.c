@@ -127,12 +127,22 @@ static void in_own_code(const ucontext_t *uc)
 	errno = saved;
 }
 
+/* The module sends by itself to who lost its P. */
+static rt_not_sanitized bool is_ours(const siginfo_t *si)
+{
+	struct rt_m *mp = rt_getm();
+
+	if (!mp)
+		return rt_mark_is(si, &mark);
+	return rt_mark_take(si, &mark, &mp->marked) || (rt_mark_is_lost(si) && rt_load_rlx(&mp->slot->lost));
+}
+
 static rt_not_sanitized void on_sigurg(int sig, siginfo_t *si, void *ctx)
 {
 	const ucontext_t *uc = ctx;
 
 	/* The pc first: inside the runtime nothing of an M or a G may be looked at. */
-	if (!rt_mark_is(si, &mark))
+	if (!is_ours(si))
 		rt_mark_pass_on(&before, sig, si, ctx);
 	else if (rt_textmap_own((uintptr_t)uc->uc_mcontext.gregs[REG_RIP]))
 		in_own_code(uc);
@@ -232,6 +242,16 @@ static enum rt_asked computes(struct rt_m *mp)
 	return sleeps == then ? RT_ASKED_COMPUTES : RT_ASKED_UNSURE;
 }
 
+/* The kernel orders the word before the handler. */
+static void send(struct rt_m *mp)
+{
+	rt_store_rlx(&mp->marked, 1);
+	if (rt_sched.handoff && mp->slot != &mp->own_slot)
+		rt_sched.kern->preempt(mp->id);
+	else
+		rt_mark_send(mp->tid, &mark);
+}
+
 /* Reader of RCU: the M may end, its struct stays. A thread of ours that ended is not signalled. */
 static enum rt_asked signal_m(struct rt_p *pp)
 {
@@ -241,12 +261,12 @@ static enum rt_asked signal_m(struct rt_p *pp)
 	if (!installed || !mp || !rt_load_rlx(&mp->curg))
 		return RT_ASKED_ASLEEP;
 	if (rt_sched.handoff && mp->slot != &mp->own_slot) {
-		rt_sched.kern->preempt(mp->id);
+		send(mp);
 		return RT_ASKED_COMPUTES;	/* if it does not, it gets no signal */
 	}
 	what = computes(mp);
 	if (what == RT_ASKED_COMPUTES)
-		rt_mark_send(mp->tid, &mark);
+		send(mp);
 	return what;
 }
 
@@ -284,10 +304,8 @@ bool rt_preempt_lost(void)
 		if (!rt_load_rlx(&mp->curg) || !rt_load_rlx(&mp->slot->lost))
 			continue;
 		any = true;
-		if (rt_sched.handoff && mp->slot != &mp->own_slot)
-			rt_sched.kern->preempt(mp->id);
-		else if (computes(mp) == RT_ASKED_COMPUTES)
-			rt_mark_send(mp->tid, &mark);
+		if ((rt_sched.handoff && mp->slot != &mp->own_slot) || computes(mp) == RT_ASKED_COMPUTES)
+			send(mp);
 	}
 	return any;
 }

@@ -140,6 +140,7 @@ struct rt_m {
 	uint32_t id;			/* const; lowest free number, also its slot */
 	uint64_t asked_cpu, asked_sleeps;	/* preempt.c: when it was asked about last; atomic */
 	uint32_t tid;			/* const */
+	uint32_t marked;		/* a SIGURG was sent, by mark.h, and not seen yet; atomic */
 	uint32_t ghost;			/* no M any more (ghost.c); atomic, MO-G1 */
 	struct rt_g *acct_g;		/* whose time it is since acct_at; NULL the scheduler's. owner */
 	uint64_t acct_at, acct_blocked;	/* its clock, and time blocked, at its last switch; owner */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Nobody is left behind: yields, hogs, timers, system calls, locked threads; the list is Go's. */
 #include <gmprt.h>
+#include <sys/resource.h>
 
 #include "gmptest.h"
 
@@ -229,4 +230,62 @@ GTEST(all_readers_are_inside_at_once)
 	gmp_rwmutex_unlock(&rw);
 	gmp_chan_unref(in);
 	gmp_chan_unref(go_on);
+}
+
+/* ---- RLIMIT_SIGPENDING is used up: signals carry nothing ----------------------------------------------- */
+
+static void no_pending_signals(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	CHECK_EQ(setrlimit(RLIMIT_SIGPENDING, &none), 0);
+}
+
+static void tight(void *n)
+{
+	__atomic_add_fetch((uint32_t *)n, 1, __ATOMIC_ACQ_REL);
+	for (;;)
+		__asm__ volatile("");
+}
+
+GTEST(no_room_for_pending_signals)
+{
+	static uint32_t n;
+
+	no_pending_signals();
+	for (int i = 0; i < 8; i++)
+		CHECK(gmp_go(tight, &n) > 1);
+	while (get(&n) < 8)		/* each must have been preempted for the next to begin */
+		gmp_yield();
+}
+
+static uint32_t urgent;
+
+static void on_urg(int sig)
+{
+	(void)sig;
+	__atomic_add_fetch(&urgent, 1, __ATOMIC_ACQ_REL);
+}
+
+static int raises(void *arg)
+{
+	static uint32_t n;
+
+	gmp_go(tight, &n);
+	while (!get(&n))
+		gmp_yield();
+	for (int i = 0; i < 100; i++)
+		raise(SIGURG);
+	return arg != NULL;
+}
+
+/* Some may be taken for ours: when we had just sent one. */
+TEST(the_programs_own_without_room_for_pending_signals)
+{
+	struct sigaction sa = { .sa_handler = on_urg };
+
+	no_pending_signals();
+	CHECK_EQ(sigaction(SIGURG, &sa, NULL), 0);
+	CHECK_EQ(gmp_run(raises, NULL), 0);
+	CHECK(get(&urgent) >= 50);
 }
