@@ -3,6 +3,7 @@
 #ifndef GMPRT_H
 #define GMPRT_H
 
+#include "gmprt/errno.h"
 #include "gmprt/proc.h"
 #include "gmprt/chan.h"
 #include "gmprt/sync.h"

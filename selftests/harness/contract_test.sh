@@ -33,6 +33,26 @@ for_compiler clang c c11
 for_compiler g++ c++ c++17
 for_compiler clang++ c++ c++17
 
+# looked_up LANGUAGE HEADER...: errno is the library's (gmprt/errno.h), and may be declared as of old.
+looked_up()
+{
+	local lang=$1 header
+	shift
+	for header; do
+		echo "#include <$header>"
+	done >"$tmp/errno"
+	[ "$lang" = c++ ] || echo 'extern int errno;' >>"$tmp/errno"
+	echo 'int of_a_call(void); int of_a_call(void) { errno = 1; return errno; }' >>"$tmp/errno"
+	gcc -x "$lang" -Wall -Wextra -Werror -O2 -I"$top/lib/include" -c "$tmp/errno" -o "$tmp/x.o" &&
+		nm "$tmp/x.o" | grep -q 'U gmp_errno_location_' && ! nm "$tmp/x.o" | grep -q __errno_location
+}
+for lang in c c++; do
+	check "errno, $lang: <errno.h> first" looked_up "$lang" errno.h gmprt.h
+	check "errno, $lang: <errno.h> last" looked_up "$lang" gmprt.h errno.h
+	check "errno, $lang: between others" looked_up "$lang" stdlib.h gmprt.h string.h errno.h gmprt.h
+done
+check "errno, c++: <cerrno>" looked_up c++ gmprt.h cerrno string system_error
+
 # Older C++ has all but GMP_GO().
 check "g++: c++11, but for GMP_GO()" sh -c "echo '#include <gmprt.h>' |
 	g++ -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -I'$top/lib/include' -fsyntax-only -"

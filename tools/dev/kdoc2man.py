@@ -116,7 +116,7 @@ def main(folder, out, date=''):
     for header in sorted(os.listdir(folder)):
         with open(os.path.join(folder, header)) as f:
             source = f.read()
-        if header in ('go.h', 'gmp_abi.h', 'base.h'):
+        if header in ('go.h', 'gmp_abi.h', 'base.h', 'errno.h'):
             continue
         code = re.sub(r'/\*.*?\*/', '', source, flags=re.S)
         code = re.sub(r'(?m)^#define(?:.*\\\n)*.*$', '', code)	# bodies of macros are no prototypes

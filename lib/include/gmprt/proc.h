@@ -3,7 +3,9 @@
  * proc.h - running goroutines.
  *
  * In every contract: "parks" = may give the thread to another goroutine; a call that does not say so
- * never parks. Errors are negative errnos, returned; errno itself is not used.
+ * never parks. Errors are negative errnos, returned; errno itself is not used, and says nothing after a call
+ * that parks. That a goroutine goes on on another thread is seen to by <gmprt.h> (errno.h); code that includes
+ * single headers, or none, reads errno in a function of its own, not inlined, or includes <gmprt/errno.h>.
  *
  * Signal handlers. Wherever the signal came in, a handler may call gmp_goid(), gmp_now() and gmp_dump(), no
  * others: what it interrupted may be the library itself, or malloc() in it, and then any other call may hang
