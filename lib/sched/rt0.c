@@ -219,6 +219,7 @@ err_m0:
 err_ps:
 	rt_p_release_all();
 	rt_g_release_all();	/* goroutine 1, and those its P had fetched */
+	rt_stack_release_all();
 err_detach:
 	rt_kern_detach();
 	rt_signal_fini();

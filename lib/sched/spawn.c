@@ -240,7 +240,8 @@ int rt_spawn_main(void (*fn)(void *), void *arg, struct rt_p *pp)
 {
 	struct rt_g *gp = make(pp, fn, arg, (void *)(uintptr_t)rt_sched.main_fn);
 
-	if (!gp)
+	/* Others get their stacks when they begin: too late for gmp_run() to answer. */
+	if (!gp || !rt_g_bind_stack(pp, gp))
 		return -ENOMEM;
 	rt_sched.main_g = gp;
 	rt_add_rlx(&rt_sched.ng, 1);

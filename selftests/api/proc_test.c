@@ -2,6 +2,7 @@
 /* proc_test.c - gmp_run, gmp_go, GMP_GO, yield, goexit, defer, maxprocs, lock_os_thread, world. */
 #include <gmprt.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include <stdatomic.h>
@@ -95,6 +96,34 @@ TEST(a_run_can_follow_a_run)
 		done = 0;
 		CHECK_EQ(gmp_run(many_threads, NULL), 0);
 	}
+}
+
+/* Address space for no more than @bytes; without an end: as before. */
+static void limit_memory(size_t bytes)
+{
+	unsigned long pages = 0;
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	CHECK(f && fscanf(f, "%lu", &pages) == 1);
+	fclose(f);
+	CHECK_EQ(getrlimit(RLIMIT_AS, &limit), 0);
+	limit.rlim_cur = bytes ? pages * (size_t)getpagesize() + bytes : limit.rlim_max;
+	CHECK_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+}
+
+TEST(no_room_for_the_first_stack)
+{
+	size_t before = gmp_set_max_stack(1ul << 30);
+	int six = 6;
+
+	limit_memory(512ul << 20);
+	CHECK_EQ(gmp_run(seven, &six), -ENOMEM);
+	limit_memory(0);
+	CHECK_EQ(gmp_run(seven, &six), 7);
+	CHECK_EQ(gmp_set_max_stack(before), 1l << 30);
+	limit_memory(512ul << 20);
+	CHECK_EQ(gmp_run(seven, &six), 7);
 }
 
 TEST(go_without_a_run)

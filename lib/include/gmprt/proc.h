@@ -48,7 +48,7 @@ GMP_BEGIN_DECLS
  * its count. A read-write mutex alone takes no notice: who waited in it counts as if he had it.
  * Return: the result of @main_fn; -EBUSY while another gmp_run() runs (also from a goroutine), or while
  * a thread that the last one left behind cannot be told to be outside of the runtime; -EINVAL @main_fn
- * is NULL, -ENOMEM or -EAGAIN when the first threads cannot be had.
+ * is NULL, -ENOMEM or -EAGAIN when the first threads or @main_fn's stack cannot be had.
  * Since: 0.1
  */
 int gmp_run(int (*main_fn)(void *), void *arg);
