@@ -50,6 +50,7 @@
 
 static struct sigaction before;	/* what the program had installed */
 static bool installed;
+static bool was_blocked;		/* SIGURG, in the thread of gmp_run() before the run */
 static const char mark;			/* its address says: this signal is ours */
 
 /* ---- the handler: on the M that is to be preempted -------------------------------------------------------- */
@@ -344,6 +345,35 @@ rt_not_sanitized uintptr_t rt_preempt_cookie(void)
 	return (uintptr_t)&mark;
 }
 
+/*
+ * A program that takes its signals by sigwait() or signalfd() blocks all of them before it calls us. Every M has
+ * m0's mask: it is m0 that unblocks ours, before there are others, and no more of the program's mask.
+ */
+static void let_through(struct rt_m *m0)
+{
+	sigset_t ours;
+
+	was_blocked = sigismember(&m0->sigmask, SIGURG) == 1;
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGURG);
+	pthread_sigmask(SIG_UNBLOCK, &ours, NULL);
+	sigdelset(&m0->sigmask, SIGURG);
+	sigdelset(&rt_sched.sigmask, SIGURG);
+}
+
+/* m0's thread is the program's again. */
+static void block_again(void)
+{
+	sigset_t ours;
+
+	if (!was_blocked)
+		return;
+	sigemptyset(&ours);
+	sigaddset(&ours, SIGURG);
+	pthread_sigmask(SIG_BLOCK, &ours, NULL);
+}
+
+/* Context: m0, which is the only M. */
 int rt_preempt_init(void)
 {
 	struct sigaction sa = { .sa_sigaction = on_sigurg, .sa_flags = SA_SIGINFO | SA_RESTART | SA_NODEFER };
@@ -360,15 +390,18 @@ int rt_preempt_init(void)
 	sigemptyset(&sa.sa_mask);
 	if (rt_sigaction(SIGURG, &sa, &before) < 0)
 		return -errno;
+	let_through(rt_sched.m0);
 	installed = true;
 	return 0;
 }
 
-/* A handler that the program has put in our place meanwhile stays. */
+/* A handler that the program has put in our place meanwhile stays. Context: m0. */
 void rt_preempt_fini(void)
 {
 	struct sigaction now;
 
+	if (installed)
+		block_again();
 	if (installed && rt_sigaction(SIGURG, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) &&
 	    now.sa_sigaction == on_sigurg)
 		rt_sigaction(SIGURG, &before, NULL);

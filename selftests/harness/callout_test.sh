@@ -9,7 +9,7 @@ out=${O:-$top/build}
 # Before the first and after the last goroutine, or the M's own thread before it is one.
 start='dl_iterate_phdr|sched_getaffinity|__sched_cpucount|getenv|sigaction|sigaltstack|pthread_sigmask|pthread_self|
 urcu_qsbr_(register|unregister)_thread|sigemptyset|sigaddset|sigfillset|sigprocmask|strtoul|strtol|strtok_r|strncpy|
-strerrordesc_np|prctl|sigdelset|pthread_sigqueue'
+strerrordesc_np|prctl|sigdelset|sigismember|pthread_sigqueue'
 # Only on g0, in sysmon or in threads that are no Ms; or the address alone is used.
 g0='clock_nanosleep|__isoc99_sscanf|strstr|urcu_qsbr_(gp|reader)|compat_futex_async|__errno_location|epoll_.*|eventfd'
 # The process ends, or all other threads are halted.
