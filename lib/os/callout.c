@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * callout.c - the runtime's calls of libc and liburcu, fenced in for the module.
+ * callout.c - the runtime's calls of libc, fenced in for the module.
  *
  * The module lets the P of an M go that sleeps outside the runtime's code (sched/handoff.c). Sleep in
  * malloc(), called by the runtime, is outside by the instruction pointer, yet the caller may hold a
@@ -29,7 +29,6 @@
 #include <unistd.h>
 
 #include "sched/runtime.h"
-#include "sched/rcu.h"
 
 static inline struct gmp_m_user *enter(void)
 {
@@ -131,4 +130,3 @@ OUT(int, fclose, (FILE *f), (f))
 OUT(int, pthread_create, (pthread_t *t, const pthread_attr_t *attr, void *(*fn)(void *), void *arg),
     (t, attr, fn, arg))
 OUT(int, pthread_join, (pthread_t t, void **ret), (t, ret))
-OUT_VOID(urcu_qsbr_call_rcu, (struct rcu_head *head, void (*fn)(struct rcu_head *)), (head, fn))

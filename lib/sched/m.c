@@ -24,12 +24,9 @@
 
 __thread struct gmp_tls rt_tls __attribute__((tls_model("initial-exec"), aligned(64)));
 
-uint32_t rt_rcu_thread;
-char rt_rcu_seen;
-
 struct m_node {
 	struct rt_m m;			/* first */
-	struct rcu_head rcu;
+	struct rt_later later;
 };
 
 /* ---- numbers; sched.lock held --------------------------------------------------------------------- */
@@ -57,12 +54,6 @@ static void id_put(uint32_t id)
 }
 
 /* ---- allm --------------------------------------------------------------------------------------------- */
-
-static void free_node(struct rcu_head *head)
-{
-	rt_rcu_freed(head);
-	free(rt_container_of(head, struct m_node, rcu));
-}
 
 /*
  * As Go: what needs so many threads has lost control of its system calls, and would take the machine
@@ -163,7 +154,9 @@ void rt_m_unlink(struct rt_m *mp)
 
 static void m_free(struct rt_m *mp)
 {
-	rt_call_rcu(&rt_container_of(mp, struct m_node, m)->rcu, free_node);
+	struct m_node *node = rt_container_of(mp, struct m_node, m);
+
+	rt_free_later(&node->later, node);
 }
 
 /* At the end it is not to be used again; once. sched.lock held. */
@@ -178,7 +171,7 @@ static void unlink_unmade(struct rt_m *mp)
 
 /*
  * Takes back what rt_m_alloc() did, for one that never became a thread. It stays on allm: to free it takes a
- * grace period, for which liburcu may want a thread of its own, and ends the process if there is none to be had.
+ * grace period, and so a thread, and there is none to be had.
  */
 void rt_m_unmake(struct rt_m *mp)
 {

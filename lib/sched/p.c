@@ -21,7 +21,7 @@
 #include "sched/time.h"
 
 struct allp {
-	struct rcu_head rcu;
+	struct rt_later later;
 	uint32_t n;
 	struct rt_p *p[];
 };
@@ -139,12 +139,6 @@ static struct rt_p *p_new(int32_t id)
 	return pp;
 }
 
-static void free_allp(struct rcu_head *head)
-{
-	rt_rcu_freed(head);
-	free(rt_container_of(head, struct allp, rcu));
-}
-
 static struct allp *allp_of(struct rt_p **p)
 {
 	return p ? rt_container_of(p, struct allp, p) : NULL;
@@ -177,7 +171,7 @@ static int grow(uint32_t n)
 	}
 	rt_store_rel(&rt_sched.allp, a->p);	/* pairs with rt_all_ps() */
 	if (old)
-		rt_call_rcu(&old->rcu, free_allp);
+		rt_free_later(&old->later, old);
 	return 0;
 }
 

@@ -18,9 +18,6 @@
 
 #include "sched/runtime.h"
 
-/* Set at the first rt_call_rcu(): liburcu then has a thread of its own. */
-extern uint32_t rt_rcu_thread;
-
 /*
  * All Ps and their number. The number is read first, so the array is at least that long even when
  * this M has no P and the world is stopped and resized meanwhile. Acquire: pairs with rt_p_resize().
@@ -55,18 +52,20 @@ static inline void rt_rcu_leave(void)
 	rcu_unregister_thread();
 }
 
-/* First in a function given to rt_call_rcu(). */
-static inline void rt_rcu_freed(struct rcu_head *head)
-{
-	rt_san_take(head);
-	rt_san_take(&rt_rcu_seen);
-}
+/* A member of what is freed so, not the first thing a reader looks at: it is written at once. */
+struct rt_later {
+	struct rt_later *next;
+	void *what;
+};
 
-static inline void rt_call_rcu(struct rcu_head *head, void (*fn)(struct rcu_head *))
-{
-	rt_store_rlx(&rt_rcu_thread, 1);
-	rt_san_give(head);
-	call_rcu(head, fn);
-}
+/*
+ * Frees @what, which readers cannot find any more and in which @piece lies, when none has it in hand: a
+ * grace period later, or at the end of the run. Any thread, any lock; allocates nothing.
+ */
+void rt_free_later(struct rt_later *piece, void *what);
+/* sysmon's part of it. */
+void rt_rcu_round(uint64_t now);
+/* The end of a run: nobody reads any more. Context: m0, which is no M any more. */
+void rt_rcu_drain(void);
 
 #endif

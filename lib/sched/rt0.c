@@ -263,6 +263,7 @@ static void release_run(bool ghosts)
 		rt_stack_forget_all();
 	else
 		rt_stack_release_all();
+	rt_rcu_drain();
 	rt_kern_detach();
 }
 

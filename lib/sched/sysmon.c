@@ -479,6 +479,7 @@ static bool round_of_checks(uint64_t *until_timer)
 	rt_schedtrace(now);
 	if (rt_load_rlx(&rt_sched.mdead))
 		rt_m_reap();
+	rt_rcu_round(now);
 	return did;
 }
 
@@ -505,10 +506,13 @@ static void *sysmon(void *arg)
 	return NULL;
 }
 
-/* Threads that are no Ms and wake nobody: this one, liburcu's, once something was handed to it, a sanitizer's. */
+/*
+ * Threads that are no Ms and wake nobody: this one, a sanitizer's. Not the one of rcu.c, which comes and goes: what is
+ * asked while it is there is asked again.
+ */
 uint32_t rt_helper_threads(void)
 {
-	return (mon.started ? 1 : 0) + (rt_load_rlx(&rt_rcu_thread) ? 1 : 0) + RT_SAN_THREADS;
+	return (mon.started ? 1 : 0) + RT_SAN_THREADS;
 }
 
 int rt_sysmon_start(void)

@@ -507,7 +507,7 @@ static int dump_without_helper(void *arg)
 	if (setrlimit(RLIMIT_NPROC, &none) < 0 || setuid(65534) < 0)
 		return 4;
 	CHECK_EQ(gmp_dump(1), 0);
-	_exit(0);		/* liburcu, too, would want a thread at the end */
+	_exit(0);
 }
 
 static void run_dump_without_helper(void *arg)

@@ -5,6 +5,7 @@
  */
 #include <gmprt.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "death_util.h"
@@ -97,6 +98,152 @@ GTEST(a_child_may_exit_or_exec)
 		gmp_yield();
 	}
 	CHECK_EQ(WEXITSTATUS(system("exit 4")), 4);
+}
+
+/* Makes threads, which end when the run does. */
+static void in_a_system_call(void *arg)
+{
+	(void)arg;
+	gmp_syscall_begin();
+	usleep(20000);
+	gmp_syscall_end();
+}
+
+static int makes_threads(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 12; i++)
+		CHECK(gmp_go(in_a_system_call, NULL) > 1);
+	gmp_sleep(60000000);
+	return 7;
+}
+
+/* Threads that end while the run goes on. */
+static void ends_its_thread(void *arg)
+{
+	gmp_lock_os_thread();
+	gmp_wg_done(arg);
+}
+
+static int ends_threads(void *arg)
+{
+	static struct gmp_wg wg;
+
+	for (int i = 0; i < GMPTEST_SCALE(100); i++) {
+		gmp_wg_add(&wg, 4);
+		for (int k = 0; k < 4; k++)
+			CHECK(gmp_go(ends_its_thread, &wg) > 1);
+		gmp_wg_wait(&wg);
+	}
+	return arg ? gmp_select(NULL, 0) : 7;
+}
+
+/* The child has the memory of all that the parent's runs left, and none of its threads. */
+static void forks_after(int (*fn)(void *), int times)
+{
+	for (int i = 0; i < times; i++) {
+		pid_t pid;
+
+		CHECK_EQ(gmp_run(fn, NULL), 7);
+		fflush(stdout);
+		pid = fork();
+		if (pid == 0) {
+			alarm(40);
+			_exit(gmp_run(fn, NULL));
+		}
+		CHECK_EQ(status_of(pid), 7);
+	}
+}
+
+static void fork_between_runs(void)
+{
+	forks_after(makes_threads, 10);
+	forks_after(ends_threads, 2);
+}
+
+TEST(a_child_between_two_runs_may_run)
+{
+	for_procs(fork_between_runs);
+}
+
+static int waits_for_ever(void *arg)
+{
+	(void)arg;
+	return gmp_select(NULL, 0);
+}
+
+static void deadlock_in_a_child(void *arg)
+{
+	pid_t pid;
+
+	(void)arg;
+	CHECK_EQ(gmp_run(makes_threads, NULL), 7);
+	pid = fork();
+	if (pid == 0) {
+		alarm(30);
+		_exit(gmp_run(waits_for_ever, NULL));
+	}
+	_exit(status_of(pid));
+}
+
+static void deadlock_after_threads(void *arg)
+{
+	gmp_run(ends_threads, &arg);
+}
+
+static void deadlocks_once(void)
+{
+	struct death d = die(deadlock_in_a_child, NULL);
+
+	EXITED(d, 2);
+	HAS(d, "all goroutines are asleep - deadlock!");
+	d = die(deadlock_after_threads, NULL);
+	EXITED(d, 2);
+	HAS(d, "all goroutines are asleep - deadlock!");
+}
+
+TEST(a_deadlock_is_seen_in_such_a_child_and_after_many_threads)
+{
+	for_procs(deadlocks_once);
+}
+
+/* No thread more than there are, from a while after the begin. */
+static int makes_threads_within_limits(void *arg)
+{
+	struct rlimit none = { 0 };
+
+	CHECK_EQ(makes_threads(arg), 7);
+	if (setrlimit(RLIMIT_NPROC, &none) < 0 || setuid(4242424) < 0)
+		_exit(4);
+	CHECK_EQ(makes_threads(arg), 7);
+	return ends_threads(NULL) == 7 ? 0 : 1;
+}
+
+static void run_within_limits(void *arg)
+{
+	(void)arg;
+	_exit(gmp_run(makes_threads_within_limits, NULL));
+}
+
+/* When no thread can be made the run goes on with those it has, or says what it lacks. */
+static void limits_once(void)
+{
+	struct death d = die(run_within_limits, NULL);
+
+	if (WIFEXITED(d.status) && WEXITSTATUS(d.status) == 4)
+		SKIP("setuid() is not allowed here");
+	LACKS(d, "call_rcu");
+	if (WIFEXITED(d.status) && WEXITSTATUS(d.status) == 0)
+		return;
+	EXITED(d, 2);
+	LIKE(d, "^fatal error: .*thread");
+}
+
+TEST(no_more_threads_to_be_had)
+{
+	if (getuid() != 0)
+		SKIP("needs root: RLIMIT_NPROC of another user");
+	for_procs(limits_once);
 }
 
 static int main_that_execs(void *arg)

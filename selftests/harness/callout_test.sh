@@ -11,7 +11,7 @@ start='dl_iterate_phdr|sched_getaffinity|__sched_cpucount|getenv|sigaction|sigal
 urcu_qsbr_(register|unregister)_thread|sigemptyset|sigaddset|sigfillset|sigprocmask|strtoul|strtol|strtok_r|strncpy|
 strerrordesc_np|prctl|sigdelset|sigismember|pthread_sigqueue'
 # Only on g0, in sysmon or in threads that are no Ms; or the address alone is used.
-g0='clock_nanosleep|__isoc99_sscanf|strstr|urcu_qsbr_(gp|reader)|compat_futex_async|__errno_location|epoll_.*|eventfd'
+g0='clock_nanosleep|__isoc99_sscanf|strstr|urcu_qsbr_(gp|reader|synchronize_rcu)|compat_futex_async|__errno_location|epoll_.*|eventfd'
 # The process ends, or all other threads are halted.
 dump='_Unwind_.*|__sigsetjmp|siglongjmp|_exit|abort|alarm|clone|fstat|getuid|kill|pause|process_vm_readv|strcpy|waitpid|
 unsetenv|dlopen|dlsym|dladdr|sigsuspend|raise'

@@ -11,7 +11,6 @@ known='
 lib/os/kern_ko.c: sched/env.h		which backend GMP_DEBUG=kern= wants
 lib/os/kern_none.c: sched/env.h		that it is said once, with GMP_DEBUG=stats
 lib/os/callout.c: sched/runtime.h	crit in the slot of the thread, around calls of libc
-lib/os/callout.c: sched/rcu.h	which calls of liburcu are fenced
 lib/sched/rt0.c: debug/layout.h		bring-up and end of what readers from outside are told
 lib/sched/rt0.c: debug/signal.h		bring-up and end of the signal handlers
 lib/sched/m.c: debug/signal.h		each M has an alternate signal stack
