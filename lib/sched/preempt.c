@@ -56,20 +56,62 @@ static const char mark;			/* its address says: this signal is ours */
 /* ---- the handler: on the M that is to be preempted -------------------------------------------------------- */
 
 /*
- * Another mask than the thread began with: a signal handler of the program runs, and what that one
- * interrupted may be malloc. The kernel's mask is 8 bytes.
+ * Our frame stays on the stack when it is not used any more, below or in an array that nobody has written yet. The
+ * kernel sets uc_link to NULL in each frame that it makes, and reads it in none.
  */
-static bool in_handler(struct rt_m *mp, const ucontext_t *uc)
+static rt_not_sanitized void tag_own_frame(ucontext_t *uc)
 {
-	return memcmp(&uc->uc_sigmask, &mp->sigmask, 8) != 0;
+	uc->uc_link = (void *)(uintptr_t)&mark;
 }
 
-static bool may_stop(struct rt_m *mp, struct rt_g *gp, uintptr_t sp)
+/* Is @at a frame that the kernel made, for a handler that was called on this stack? @now: one that is. */
+static rt_not_sanitized bool is_frame(const ucontext_t *at, const ucontext_t *now, uintptr_t hi)
+{
+	uintptr_t sp = (uintptr_t)at->uc_mcontext.gregs[REG_RSP];
+
+	return at->uc_mcontext.gregs[REG_CSGSFS] == now->uc_mcontext.gregs[REG_CSGSFS] && !at->uc_link &&
+	       sp > (uintptr_t)at && sp <= hi;
+}
+
+/*
+ * Another mask than the thread began with: a signal handler of the program runs, and what that one
+ * interrupted may be malloc; or a goroutine has changed it. A handler on this stack has a frame above the
+ * interrupted sp, which is looked for. What is left of one that has returned may be mistaken for it: then the
+ * goroutine is asked again. Sanitizers call handlers themselves, when it suits them: no frame.
+ * The kernel's mask is 8 bytes; so its frame is shorter than a ucontext_t. @uc: sp is on the stack of @gp.
+ *
+ * Rejected: to take the new mask for this M's. A goroutine that blocks a signal and lets it in again has its
+ * handler called with just that mask.
+ */
+static rt_not_sanitized bool in_handler(struct rt_m *mp, struct rt_g *gp, const ucontext_t *uc)
+{
+	const uintptr_t size = offsetof(ucontext_t, uc_sigmask) + 8;
+
+	if (memcmp(&uc->uc_sigmask, &mp->sigmask, 8) == 0)
+		return false;
+	if (RT_SANITIZED || RT_VALGRIND)
+		return true;
+	for (uintptr_t at = ((uintptr_t)uc->uc_mcontext.gregs[REG_RSP] + 15) & ~15ul; at + size <= gp->stack_hi;
+	     at += 16) {
+		if (is_frame((const ucontext_t *)at, uc, gp->stack_hi))
+			return true;
+	}
+	return false;
+}
+
+static bool on_stack_of(struct rt_g *gp, const ucontext_t *uc)
+{
+	uintptr_t sp = (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
+
+	return sp > gp->stack_lo && sp <= gp->stack_hi;
+}
+
+static bool may_stop(struct rt_m *mp, struct rt_g *gp, const ucontext_t *uc)
 {
 	return gp && mp->p && !rt_load_rlx(&mp->slot->crit) &&
 	       rt_load_rlx(&gp->h.status) == GMP_G_RUNNING && !gp->nopreempt &&
-	       !mp->stops_world && rt_load_rlx(&mp->p->attention) && sp > gp->stack_lo &&
-	       sp <= gp->stack_hi;
+	       !mp->stops_world && rt_load_rlx(&mp->p->attention) && on_stack_of(gp, uc) &&
+	       !in_handler(mp, gp, uc);
 }
 
 /* The G waits for this M; or, if the thread is locked to it, in the global queue like a yield. */
@@ -95,11 +137,10 @@ static void come_back(const ucontext_t *uc, bool own)
 {
 	struct rt_m *mp = rt_getm();
 	struct rt_g *gp = rt_getg();
-	uintptr_t sp = (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
 	int saved = errno;
 
-	if (!gp || rt_load_rlx(&mp->slot->crit) || in_handler(mp, uc) || sp <= gp->stack_lo ||
-	    sp > gp->stack_hi || rt_load_rlx(&gp->h.status) != GMP_G_RUNNING || mp->stops_world)
+	if (!gp || rt_load_rlx(&mp->slot->crit) || !on_stack_of(gp, uc) || in_handler(mp, gp, uc) ||
+	    rt_load_rlx(&gp->h.status) != GMP_G_RUNNING || mp->stops_world)
 		return;
 	/* Who waits for a lock that it has lets its P go, with the module. Else it is not stopped with one. */
 	if (!rt_sched.handoff && (!own || gp->nopreempt))
@@ -121,7 +162,7 @@ static void in_own_code(const ucontext_t *uc)
 		come_back(uc, true);
 		return;
 	}
-	if (!mp || in_handler(mp, uc) || !may_stop(mp, gp, (uintptr_t)uc->uc_mcontext.gregs[REG_RSP]))
+	if (!mp || !may_stop(mp, gp, uc))
 		return;
 	saved = errno;		/* others will use this thread meanwhile */
 	stop_self(mp, gp);
@@ -142,10 +183,13 @@ static rt_not_sanitized void on_sigurg(int sig, siginfo_t *si, void *ctx)
 {
 	const ucontext_t *uc = ctx;
 
-	/* The pc first: inside the runtime nothing of an M or a G may be looked at. */
-	if (!is_ours(si))
+	if (!is_ours(si)) {
 		rt_mark_pass_on(&before, sig, si, ctx);
-	else if (rt_textmap_own((uintptr_t)uc->uc_mcontext.gregs[REG_RIP]))
+		return;
+	}
+	tag_own_frame(ctx);
+	/* The pc first: inside the runtime nothing of an M or a G may be looked at. */
+	if (rt_textmap_own((uintptr_t)uc->uc_mcontext.gregs[REG_RIP]))
 		in_own_code(uc);
 	else if (!RT_SANITIZED && !rt_textmap_runtime((uintptr_t)uc->uc_mcontext.gregs[REG_RIP]) &&
 		 rt_getm() && rt_load_rlx(&rt_getm()->slot->lost))

@@ -3,6 +3,7 @@
  * sigmask_test.c - signal masks: those that gmp_run() finds, and those that goroutines make.
  */
 #include <gmprt.h>
+#include <pthread.h>
 
 #include "death_util.h"
 
@@ -113,4 +114,131 @@ PTEST(what_the_program_blocked_stays_blocked)
 	CHECK_EQ(pthread_sigmask(SIG_SETMASK, NULL, &all), 0);
 	CHECK_EQ(gmp_run(others_stay_blocked, NULL), 0);
 	check_mask(&all);
+}
+
+/* ---- in the run ---------------------------------------------------------------------------------------- */
+
+static void change_mask(int how, int sig)
+{
+	sigset_t one;
+
+	sigemptyset(&one);
+	sigaddset(&one, sig);
+	CHECK_EQ(pthread_sigmask(how, &one, NULL), 0);
+}
+
+static void masks_and_counts(void *arg)
+{
+	change_mask(SIG_BLOCK, SIGUSR1);
+	counts_for_ever(arg);
+}
+
+/* The thread's mask stays for whoever runs there next. */
+static void only_masks(void *arg)
+{
+	change_mask(SIG_BLOCK, SIGUSR2);
+	gmp_wg_done(arg);
+}
+
+static int stops_loops_with_masks(void *arg)
+{
+	static struct gmp_wg wg;
+
+	for (int i = 0; i < 8; i++) {
+		gmp_wg_add(&wg, 1);
+		CHECK(gmp_go(only_masks, &wg) > 1);
+	}
+	gmp_wg_wait(&wg);
+	for (int i = 0; i < 3; i++)
+		CHECK(gmp_go(masks_and_counts, (void *)&counts[i]) > 1);
+	return stops_tight_loops(arg);
+}
+
+PTEST(masks_of_goroutines)
+{
+	if (GMPTEST_SANITIZED)
+		SKIP("another mask counts as a handler's under sanitizers");
+	CHECK_EQ(gmp_run(stops_loops_with_masks, NULL), 0);
+}
+
+/* ---- a handler on the goroutine's own stack ------------------------------------------------------------ */
+
+static volatile int inside, rounds;
+
+/* Long enough for several signals, and many times as often as others are to come by. */
+static void computes(int sig)
+{
+	struct timespec now;
+	uint64_t end = 0, ns;
+
+	(void)sig;
+	inside++;
+	do {
+		for (volatile int k = 0; k < 10000;)
+			k = k + 1;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+		end = end ? end : ns + 40000000;
+	} while (ns < end);
+	inside--;
+}
+
+/* Where one is stopped, it is stopped with the world, or another goroutine has its P. */
+static void looks(void *arg)
+{
+	(void)arg;
+	for (;;) {
+		CHECK_EQ(gmp_stop_world("look"), 0);
+		CHECK_EQ(inside, 0);
+		CHECK_EQ(gmp_start_world(), 0);
+		rounds++;
+		gmp_sleep(1000000);
+	}
+}
+
+static void raise_here(int times)
+{
+	for (int i = 0; i < times; i++) {
+		int before = rounds;
+
+		CHECK_EQ(pthread_kill(pthread_self(), SIGUSR1), 0);
+		while (rounds == before)
+			;	/* the loop itself is stopped */
+	}
+}
+
+static int raises(void *arg)
+{
+	(void)arg;
+	CHECK(gmp_go(looks, NULL) > 1);
+	raise_here(2);
+	if (GMPTEST_SANITIZED)
+		return 0;
+	change_mask(SIG_BLOCK, SIGUSR2);
+	raise_here(2);
+	/* Blocked, sent, let in: the handler has the mask that the goroutine had before. */
+	for (int i = 0; i < 3; i++) {
+		change_mask(SIG_BLOCK, SIGUSR1);
+		CHECK_EQ(pthread_kill(pthread_self(), SIGUSR1), 0);
+		for (int before = rounds; rounds == before;)
+			;
+		change_mask(SIG_UNBLOCK, SIGUSR1);
+	}
+	return 0;
+}
+
+static void run_raises(int flags)
+{
+	struct sigaction sa = { .sa_handler = computes, .sa_flags = flags };
+
+	sigemptyset(&sa.sa_mask);
+	CHECK_EQ(sigaction(SIGUSR1, &sa, NULL), 0);
+	CHECK_EQ(gmp_run(raises, NULL), 0);
+	CHECK_EQ(inside, 0);
+}
+
+PTEST(not_in_a_handler_on_the_goroutines_stack)
+{
+	run_raises(SA_RESTART);
+	run_raises(SA_RESTART | SA_SIGINFO);
 }
