@@ -289,6 +289,7 @@ int rt_m_init_main(void)
 	if (!mp)
 		return -ENOMEM;
 	rt_sched.m0 = mp;
+	rt_preempt_let_through();	/* before its mask is read, by us and by the module */
 	rt_m_thread_init(mp);
 	rt_m_register(mp);
 	rt_sched.sigmask = mp->sigmask;
@@ -301,6 +302,7 @@ void rt_m_end_main(void)
 	struct rt_m *mp = rt_sched.m0;
 
 	rt_m_thread_exit(mp);
+	rt_preempt_block_again();
 	rt_lock(&rt_sched.lock);
 	rt_m_unlink(mp);
 	rt_unlock(&rt_sched.lock);

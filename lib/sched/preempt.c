@@ -393,20 +393,21 @@ rt_not_sanitized uintptr_t rt_preempt_cookie(void)
  * A program that takes its signals by sigwait() or signalfd() blocks all of them before it calls us. Every M has
  * m0's mask: it is m0 that unblocks ours, before there are others, and no more of the program's mask.
  */
-static void let_through(struct rt_m *m0)
+void rt_preempt_let_through(void)
 {
-	sigset_t ours;
+	sigset_t ours, was;
 
-	was_blocked = sigismember(&m0->sigmask, SIGURG) == 1;
+	was_blocked = false;
+	if (rt_env.asyncpreemptoff)
+		return;
 	sigemptyset(&ours);
 	sigaddset(&ours, SIGURG);
-	pthread_sigmask(SIG_UNBLOCK, &ours, NULL);
-	sigdelset(&m0->sigmask, SIGURG);
-	sigdelset(&rt_sched.sigmask, SIGURG);
+	pthread_sigmask(SIG_UNBLOCK, &ours, &was);
+	was_blocked = sigismember(&was, SIGURG) == 1;
 }
 
 /* m0's thread is the program's again. */
-static void block_again(void)
+void rt_preempt_block_again(void)
 {
 	sigset_t ours;
 
@@ -417,7 +418,6 @@ static void block_again(void)
 	pthread_sigmask(SIG_BLOCK, &ours, NULL);
 }
 
-/* Context: m0, which is the only M. */
 int rt_preempt_init(void)
 {
 	struct sigaction sa = { .sa_sigaction = on_sigurg, .sa_flags = SA_SIGINFO | SA_RESTART | SA_NODEFER };
@@ -434,18 +434,15 @@ int rt_preempt_init(void)
 	sigemptyset(&sa.sa_mask);
 	if (rt_sigaction(SIGURG, &sa, &before) < 0)
 		return -errno;
-	let_through(rt_sched.m0);
 	installed = true;
 	return 0;
 }
 
-/* A handler that the program has put in our place meanwhile stays. Context: m0. */
+/* A handler that the program has put in our place meanwhile stays. */
 void rt_preempt_fini(void)
 {
 	struct sigaction now;
 
-	if (installed)
-		block_again();
 	if (installed && rt_sigaction(SIGURG, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) &&
 	    now.sa_sigaction == on_sigurg)
 		rt_sigaction(SIGURG, &before, NULL);

@@ -5,6 +5,9 @@
 
 #include "sched/sched.h"
 
+/* m0, before it is an M, and when it is none any more: the handler's signal is not blocked between the two. */
+void rt_preempt_let_through(void);
+void rt_preempt_block_again(void);
 int rt_preempt_init(void);	/* installs the handler; 0 or -errno */
 uintptr_t rt_preempt_handler(void);	/* its address; 0: not installed */
 uintptr_t rt_preempt_cookie(void);	/* si_value of a signal that is ours */

@@ -148,7 +148,7 @@ struct rt_m {
 	struct rt_m *schedlink;		/* idle list; sched.lock */
 	struct rt_m *alllink;		/* allm; RCU list, written under sched.lock */
 	pthread_t thread;		/* const */
-	sigset_t sigmask;		/* const once preempt.c has begun: of the thread when it became an M */
+	sigset_t sigmask;		/* const: of the thread when it became an M */
 	bool created;			/* const: a thread of ours, not m0 */
 	struct rt_eh eh_before;		/* m0: of the thread that called gmp_run(); owner */
 	struct rt_g g0;			/* the thread's own stack, where the scheduler runs */
@@ -229,7 +229,7 @@ struct rt_sched {
 	uint32_t mcount;		/* lock; Ms in being, sysmon not counted */
 	uint64_t mcreated;		/* lock; Ms ever made */
 	struct rt_m *mwanted;		/* lock; to be made by sysmon, by schedlink; atomic for a look */
-	sigset_t sigmask;		/* const once preempt.c has begun: of m0 when the run began */
+	sigset_t sigmask;		/* const: of m0 when the run began */
 	uint32_t timerslack;		/* const: likewise */
 	struct rt_m *mdead;		/* lock; ended threads to be joined, by schedlink */
 	struct rt_m *munmade;		/* lock; on allm, never were threads: to be used again, by schedlink */
