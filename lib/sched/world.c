@@ -357,8 +357,17 @@ RT_PUBLIC int gmp_start_world(void)
 
 /* ---- all asleep ---------------------------------------------------------------------------------------------- */
 
+static void say_uncounted(void)
+{
+	static bool said;
+
+	if (rt_env.stats && !said)
+		rt_say("gmprt: /proc/self/status cannot be read: no deadlock is reported\n");
+	said = true;
+}
+
 /*
- * Threads of the process that are none of ours could wake a goroutine: their number, from the kernel.
+ * Threads of the process that are none of ours could wake a goroutine: their number, from the kernel. sched.lock held.
  */
 static bool strangers(uint32_t ours)
 {
@@ -366,8 +375,10 @@ static bool strangers(uint32_t ours)
 	unsigned int n = 0;
 	FILE *f = fopen("/proc/self/status", "re");
 
-	if (!f)
+	if (!f) {
+		say_uncounted();
 		return true;
+	}
 	while (fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "Threads: %u", &n) == 1)
 			break;

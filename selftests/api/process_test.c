@@ -3,6 +3,7 @@
  * process_test.c - what a goroutine may do to its process: end it, fork it, be interrupted in it; and
  * where gmp_run() runs.
  */
+#include <fcntl.h>
 #include <gmprt.h>
 #include <pthread.h>
 #include <sys/resource.h>
@@ -205,6 +206,34 @@ static void deadlocks_once(void)
 TEST(a_deadlock_is_seen_in_such_a_child_and_after_many_threads)
 {
 	for_procs(deadlocks_once);
+}
+
+/* In a chroot without /proc nobody knows whether other threads are there. */
+static void waits_without_proc(void *arg)
+{
+	char dir[] = "/tmp/gmp-process-XXXXXX";
+	int tmp = open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC), inside;
+
+	(void)arg;
+	if (tmp < 0 || !mkdtemp(dir))
+		_exit(4);
+	inside = chroot(dir) == 0;
+	unlinkat(tmp, strrchr(dir, '/') + 1, AT_REMOVEDIR);
+	if (!inside || chdir("/") < 0)
+		_exit(4);
+	setenv("GMP_DEBUG", "stats=1", 1);
+	alarm(2);
+	_exit(gmp_run(waits_for_ever, NULL));
+}
+
+TEST(without_proc_a_deadlock_is_not_seen_which_is_said_once)
+{
+	struct death d = die(waits_without_proc, NULL);
+
+	if (WIFEXITED(d.status) && WEXITSTATUS(d.status) == 4)
+		SKIP("chroot() is not allowed here");
+	KILLED(d, SIGALRM);
+	CHECK_EQ(count(d.text, "no deadlock is reported"), 1);
 }
 
 /* No thread more than there are, from a while after the begin. */
