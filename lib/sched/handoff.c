@@ -94,11 +94,13 @@ void rt_p_regain(struct rt_m *mp, struct rt_g *gp)
  */
 bool rt_m_rescue(void)
 {
-	struct rt_m *mp;
+	struct rt_m *mp = NULL;
 
 	rt_lock(&rt_sched.lock);
 	/* The world stands: nobody is stuck but by its own doing. While it is being stopped, that may need us. */
-	mp = rt_load_rlx(&rt_sched.gcwaiting) && !rt_sched.stopwait ? NULL : rt_m_tied_get_alone();
+	if (!rt_load_rlx(&rt_sched.gcwaiting) || rt_sched.stopwait)
+		/* Without the module one that is stuck in the runtime, for want of a P, would be first for ever. */
+		mp = rt_sched.handoff ? rt_m_tied_get_alone() : rt_m_tied_get();
 	rt_unlock(&rt_sched.lock);
 	if (!mp)
 		return false;

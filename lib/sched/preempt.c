@@ -297,6 +297,17 @@ static void send(struct rt_m *mp)
 		rt_mark_send(mp->tid, &mark);
 }
 
+/* Not that it has no CPU: that it waits for something. Reader of RCU. */
+bool rt_preempt_sleeps(struct rt_m *mp)
+{
+	uint64_t sleeps;
+	bool runnable;
+
+	if (!read_sleeps(mp->tid, &sleeps, &runnable))
+		return !computes_meanwhile(mp->tid);
+	return !runnable;
+}
+
 /* Reader of RCU: the M may end, its struct stays. A thread of ours that ended is not signalled. */
 static enum rt_asked signal_m(struct rt_p *pp)
 {
@@ -353,6 +364,18 @@ bool rt_preempt_lost(void)
 			send(mp);
 	}
 	return any;
+}
+
+/* How many of those there are that do not sleep. Reader of RCU. */
+uint32_t rt_preempt_lost_awake(void)
+{
+	uint32_t n = 0;
+
+	for (struct rt_m *mp = rt_load_acq(&rt_sched.allm); mp; mp = rt_load_acq(&mp->alllink)) {
+		if (rt_load_rlx(&mp->curg) && rt_load_rlx(&mp->slot->lost) && !rt_preempt_sleeps(mp))
+			n++;
+	}
+	return n;
 }
 
 /* ---- regions ---------------------------------------------------------------------------------------------------- */

@@ -25,6 +25,8 @@ void rt_preempt_here(struct rt_m *mp);
 
 /* Asks P @pp, for @why (RT_ATT_*), to come to a scheduling point: its M is signalled if it computes. */
 bool rt_preempt_lost(void);	/* Ms that go on without a P; false: there is none */
+uint32_t rt_preempt_lost_awake(void);
+bool rt_preempt_sleeps(struct rt_m *mp);	/* in the kernel; a look at /proc */
 enum rt_asked rt_preempt_one(struct rt_p *pp, uint32_t why);
 /* Asks all Ps that run. Any thread. */
 void rt_preempt_all(uint32_t why);

@@ -49,6 +49,7 @@ static struct {
 	bool scavenges;		/* there are pages to give back, now or in a second; sysmon's */
 	uint64_t next_scavenge;	/* sysmon's */
 	uint64_t rescued;	/* when Ms were rescued, or asked to come back; 0: all have */
+	uint64_t next_rescue;	/* from those that sleep with all Ps, at the earliest */
 	uint32_t told;		/* futex: 1 = a timer comes before the end of the nap */
 } mon;
 
@@ -179,6 +180,53 @@ static bool rescue(struct rt_p *pp, uint64_t now)
 		return false;
 	pp->seen_sleepwhen = now - STUCK_NS + RESCUE_NS;
 	rt_own_add(&pp->c.rescues, 1);
+	if (!mon.rescued)
+		mon.rescued = now;
+	return true;
+}
+
+static bool sleeps_past_slice(struct rt_p *pp, uint64_t now)
+{
+	struct rt_m *mp = rt_load_acq(&pp->m);
+
+	return mp && GMP_P_WORD_STATUS(rt_load_acq(pp->word)) == GMP_P_RUNNING &&
+	       pp->seen_schedtick == rt_load_rlx(&pp->schedtick) &&
+	       pp->seen_schedwhen + RT_FORCE_PREEMPT_NS <= now && rt_preempt_sleeps(mp);
+}
+
+/* No P is left that would ever be given to who waits: those of a stopped world are not. */
+static bool sleep_all(uint64_t now)
+{
+	uint32_t n, asleep = 0;
+	struct rt_p **allp = rt_all_ps(&n);
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (GMP_P_WORD_STATUS(rt_load_acq(allp[i]->word)) == GMP_P_GCSTOP)
+			continue;
+		if (!sleeps_past_slice(allp[i], now))
+			return false;
+		asleep++;
+	}
+	return asleep > 0 && rt_preempt_lost_awake() < n;
+}
+
+/*
+ * Without the module an M that sleeps in a library keeps its P. When all of them do, beyond their time slice, what
+ * they wait for may be a lock that a goroutine has which was stopped, and waits for a P (tied.c). So one that
+ * waits goes on without, each millisecond another one, while fewer than there are Ps compute so. A P whose M
+ * computes is no reason, whatever it waits for: it is given up when its slice is over.
+ * Rejected: only if all sleep the same sleep as long as that (who waits may ask, with usleep() between); to
+ * take the P of a sleeper (it may wake at any instruction of ours, and nothing tells it before it goes on).
+ */
+static bool rescue_from_sleepers(uint64_t now)
+{
+	uint32_t n;
+
+	if (rt_sched.handoff || !rt_load_acq(&rt_sched.nmtied) || now < mon.next_rescue || !sleep_all(now) ||
+	    !rt_m_rescue())
+		return false;
+	mon.next_rescue = now + RESCUE_NS;
+	rt_own_add(&rt_all_ps(&n)[0]->c.rescues, 1);
 	if (!mon.rescued)
 		mon.rescued = now;
 	return true;
@@ -403,10 +451,12 @@ void rt_sysmon_tell(uint64_t when)
 		rt_futex_wake(&mon.told, 1);
 }
 
+/* Nor while the world stands; while it is being stopped, that may need us: rescue_from_sleepers(). */
 static bool all_idle(void)
 {
-	return rt_load_acq(&rt_sched.gcwaiting) ||
-	       (rt_load_acq(&rt_sched.npidle) == rt_load_rlx(&rt_sched.maxprocs) && !work_waits());
+	if (rt_load_acq(&rt_sched.gcwaiting))
+		return !rt_load_rlx(&rt_sched.stopwait);
+	return rt_load_acq(&rt_sched.npidle) == rt_load_rlx(&rt_sched.maxprocs) && !work_waits();
 }
 
 /*
@@ -468,6 +518,7 @@ static bool round_of_checks(uint64_t *until_timer)
 	rt_m_make_wanted();
 	did = poll_network(now);
 	did |= retake(now);
+	did |= rescue_from_sleepers(now);
 	end_rescues(now);
 	*until_timer = check_timers(now);
 	retry_start();

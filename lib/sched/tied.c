@@ -20,7 +20,13 @@
  * thread blocked with it, so there are no more threads than without. For RT_TIED while no more than
  * RT_TIED_MAX of them wait; then others run on such an M as well, for a thousand tight loops must not need a
  * thousand threads. Rejected: others on such an M always (a goroutine that read a pipe stopped one that
- * computed, though the kernel had said that the P may go).
+ * computed, though the kernel had said that the P may go); the same with one P and no module only, where what
+ * blocks keeps the P (what it waits for could then not go on even without one).
+ *
+ * Without the module the P does not come back from an M that blocks in a library. When each P is with such an M, and
+ * has been for longer than a time slice, the first that waits here goes on without a P: as the goroutine whose
+ * lock they wait for may be among these, and no other will ever get one (sysmon.c: rescue_from_sleepers()). It
+ * may block once more, or be asked back after a slice; then the next one goes on. So each has its turn.
  */
 #include "sched/hot.h"
 #include "sched/sched.h"
@@ -127,16 +133,15 @@ void rt_tied_granted(struct rt_m *mp)
 
 /*
  * May others run on this M, which has tied goroutines? Where there are more of these than is good for the number
- * of threads; where it makes no difference, for with one P that nobody takes what blocks stops all; and for a
- * while when there was no thread to be had: else those that are queued would never run. (mp->alone is not shared even
- * then: with no thread to be had, and such a goroutine that computes on each, they wait.)
+ * of threads; and for a while when there was no thread to be had: else those that are queued would never run.
+ * (mp->alone is not shared even then: with no thread to be had, and such a goroutine that computes on each, they
+ * wait.)
  */
 bool rt_tied_shares(const struct rt_m *mp)
 {
 	if (mp->alone)
 		return false;
-	return rt_load_rlx(&rt_sched.ntied) > RT_TIED_MAX || (rt_sched.single && !rt_sched.handoff) ||
-	       rt_coarse_now() < rt_load_rlx(&rt_sched.share_until);
+	return rt_load_rlx(&rt_sched.ntied) > RT_TIED_MAX || rt_coarse_now() < rt_load_rlx(&rt_sched.share_until);
 }
 
 /* No other thread could be made: not to be tried again at each time slice. */
@@ -200,7 +205,7 @@ struct rt_m *rt_m_tied_get(void)
 	return rt_sched.mtied ? unlink_after(NULL) : NULL;
 }
 
-/* To be rescued: one whose goroutine was stopped in a library, where the locks are, before any other. */
+/* To be rescued, with the module: one whose goroutine was stopped in a library, where the locks are, before any other. */
 struct rt_m *rt_m_tied_get_alone(void)
 {
 	struct rt_m *last = NULL;
