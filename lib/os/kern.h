@@ -28,13 +28,14 @@ struct rt_kern_ops {
 	int (*handoff)(const struct gmp_handoff *how);
 	/*
 	 * The calling M sleeps, @ns at most (< 0: without limit): 0 and *p, a P that may be taken; 1 kicked;
-	 * -EINTR; -ETIMEDOUT. Only after handoff() and m_register() returned 0.
+	 * -EINTR; -ETIMEDOUT. Only after handoff() and m_register() returned 0. Any other error, of this call and of
+	 * the two that follow: the program has taken our descriptor, or ioctl(), away.
 	 */
 	int (*standby)(int64_t ns, uint32_t *p);
-	/* The M of @slot returns from standby(), now or the next time. */
-	void (*kick)(uint32_t slot);
+	/* The M of @slot returns from standby(), now or the next time. -ENOENT: there is none. */
+	int (*kick)(uint32_t slot);
 	/* The M of @slot gets a SIGURG on its way to user mode; no system call fails because of it. */
-	void (*preempt)(uint32_t slot);
+	int (*preempt)(uint32_t slot);
 	/* After the last M but m0 is gone; unmaps what attach() mapped. */
 	void (*detach)(void);
 };

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/atomic.h"
@@ -22,11 +23,19 @@
 static struct {
 	uint32_t refused;	/* atomic; Ms that were: the first is told of */
 	int fd;
+	dev_t dev;		/* what @fd was opened as: the program may close it, and have another one of that number */
 	void *user, *kern;
 	size_t user_len, kern_len;
 } ko = { .fd = -1 };
 
 #define A_LIMIT	"a limit is reached, see max_* in /sys/module/gmp/parameters"
+
+static dev_t device_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) ? st.st_rdev : 0;
+}
 
 static void ko_detach(void)
 {
@@ -34,7 +43,7 @@ static void ko_detach(void)
 		munmap(ko.user, ko.user_len);
 	if (ko.kern)
 		munmap(ko.kern, ko.kern_len);
-	if (ko.fd >= 0)
+	if (ko.fd >= 0 && device_of(ko.fd) == ko.dev)
 		close(ko.fd);
 	ko.user = ko.kern = NULL;
 	ko.refused = 0;
@@ -74,6 +83,7 @@ static int ko_attach(int64_t tls_off, uint64_t layout, struct rt_kern_shared *sh
 	ko.fd = open(GMP_DEV_PATH, O_RDWR | O_CLOEXEC);
 	if (ko.fd < 0)
 		return -errno;
+	ko.dev = device_of(ko.fd);
 	err = ioctl(ko.fd, GMP_IOC_ATTACH, &a) < 0 ? -errno : map_both(&a);
 	if (err) {
 		ko_detach();
@@ -119,20 +129,23 @@ static int ko_standby(int64_t ns, uint32_t *p)
 	return ret < 0 ? -errno : ret;
 }
 
-static void ko_kick(uint32_t slot)
+/* Context: any thread, maybe in the midst of a goroutine's code: errno stays. */
+static int ask(unsigned long what, uint32_t slot)
 {
-	int saved = errno;
+	int saved = errno, err = ioctl(ko.fd, what, (unsigned long)slot) < 0 ? -errno : 0;
 
-	ioctl(ko.fd, GMP_IOC_KICK, (unsigned long)slot);	/* nobody there any more: fine */
 	errno = saved;
+	return err;
 }
 
-static void ko_preempt(uint32_t slot)
+static int ko_kick(uint32_t slot)
 {
-	int saved = errno;
+	return ask(GMP_IOC_KICK, slot);
+}
 
-	ioctl(ko.fd, GMP_IOC_PREEMPT, (unsigned long)slot);	/* nobody there any more: fine */
-	errno = saved;
+static int ko_preempt(uint32_t slot)
+{
+	return ask(GMP_IOC_PREEMPT, slot);
 }
 
 const struct rt_kern_ops rt_kern_ko = {

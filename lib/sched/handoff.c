@@ -21,16 +21,20 @@
  * but nobody touches a P that is not his.
  *
  * Idle Ms sleep in the module instead of on their notes. There is always one while the module is
- * used: the last one that leaves starts the next.
+ * used: the last one that leaves starts the next. When the program forbids our ioctl() in the midst of a run they
+ * sleep on their notes again: all goes on as without the module, but for Ps that the kernel lets go still.
  */
 #include <errno.h>
 
+#include "os/futex.h"
 #include "os/kern.h"
 #include "os/textmap.h"
 #include "sched/env.h"
 #include "sched/hot.h"
 #include "sched/preempt.h"
 #include "sched/rcu.h"
+
+#define LONG_NS	(5 * 1000000000ll)
 
 /* ---- the M that blocked ------------------------------------------------------------------------------- */
 
@@ -187,20 +191,51 @@ static bool take_blocked(struct rt_m *mp, uint32_t p)
 	return mine;
 }
 
+/*
+ * The module cannot be asked any more: the program has closed our descriptor, as daemons do, or forbids ioctl().
+ * From now on Ms sleep on their notes, and sysmon finds the Ps that the kernel lets go.
+ *
+ * MO-3: `refused`, full fence (that of the exchange), the key, read by the futex; rt_standby_wake(): the key, the
+ * same, then `refused`. A filter may be one thread's alone: then others still sleep in the module.
+ */
+static bool sleep_refused(struct rt_m *mp, int64_t ns)
+{
+	rt_xchg_ar(&rt_sched.refused, 1);
+	return rt_note_sleep_for(&mp->park, ns);
+}
+
+/*
+ * Never without a limit: where neither a kick nor a signal gets through (GMP_DEBUG=asyncpreemptoff) a wake-up is
+ * late, not lost.
+ */
 bool rt_standby_sleep(struct rt_m *mp, int64_t ns)
 {
 	while (rt_load_acq(&mp->park.key) == 0) {	/* MO-3 */
 		uint32_t p;
-		int ret = rt_sched.kern->standby(ns, &p);
+		int ret;
 
+		if (rt_load_rlx(&rt_sched.refused))
+			return sleep_refused(mp, ns);
+		ret = rt_sched.kern->standby(ns < 0 ? LONG_NS : ns, &p);
 		if (ret == 0 && take_blocked(mp, p))
 			return true;
-		if (ret == -ETIMEDOUT)
+		if (ret == -ETIMEDOUT && ns >= 0)
 			return false;
-		if (ret < 0 && ret != -EINTR)
-			rt_throw_errno("the module does not let an M wait", ret);
+		if (ret < 0 && ret != -EINTR && ret != -ETIMEDOUT)
+			return sleep_refused(mp, ns);
 	}
 	return true;
+}
+
+/* The M of slot @id, whose @key was just set, sleeps in the module, or did when that was possible. It may be gone. */
+void rt_standby_wake(uint32_t id, uint32_t tid, uint32_t *key)
+{
+	int err = rt_sched.kern->kick(id);
+
+	if (rt_load_rlx(&rt_sched.refused))	/* MO-3 */
+		rt_futex_wake(key, 1);
+	if (err && err != -ENOENT)
+		rt_preempt_interrupt(tid);	/* GMP_IOC_STANDBY returns, and the key is read */
 }
 
 /* ---- bring-up ---------------------------------------------------------------------------------------------- */

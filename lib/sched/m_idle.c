@@ -69,12 +69,12 @@ bool rt_m_unidle(struct rt_m *mp)
 /* Ends the sleep of an M without a P. Where it sleeps is decided before: it may be gone afterwards. */
 static void m_wake(struct rt_m *mp)
 {
-	uint32_t id = mp->id;
+	uint32_t id = mp->id, tid = mp->tid;
 
 	if (!rt_standby_uses(mp))
 		rt_note_wake(&mp->park);	/* MO-9 */
 	else if (rt_xchg_ar(&mp->park.key, 1) == 0)
-		rt_sched.kern->kick(id);	/* MO-9; the module remembers it when it comes too early */
+		rt_standby_wake(id, tid, &mp->park.key);	/* MO-9; the module remembers one that comes too early */
 }
 
 /* @mp sleeps and was taken off its list: it goes on with @pp. */
@@ -345,7 +345,7 @@ void rt_m_wake_all(void)
 		rt_note_wake(&mp->park);
 	if (rt_sched.handoff) {
 		for (struct rt_m *mp = rt_sched.allm; mp; mp = mp->alllink)
-			rt_sched.kern->kick(mp->id);
+			rt_standby_wake(mp->id, mp->tid, &mp->park.key);
 	}
 	rt_unlock(&rt_sched.lock);
 }

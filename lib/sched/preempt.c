@@ -291,10 +291,16 @@ static enum rt_asked computes(struct rt_m *mp)
 static void send(struct rt_m *mp)
 {
 	rt_store_rlx(&mp->marked, 1);
-	if (rt_sched.handoff && mp->slot != &mp->own_slot)
-		rt_sched.kern->preempt(mp->id);
-	else
-		rt_mark_send(mp->tid, &mark);
+	rt_mark_send(mp->tid, &mark);
+}
+
+/* False: the module is not there, or cannot be asked any more (handoff.c). */
+static bool module_preempts(struct rt_m *mp)
+{
+	if (!rt_sched.handoff || mp->slot == &mp->own_slot)
+		return false;
+	rt_store_rlx(&mp->marked, 1);
+	return rt_sched.kern->preempt(mp->id) == 0;
 }
 
 /* Not that it has no CPU: that it waits for something. Reader of RCU. */
@@ -316,10 +322,8 @@ static enum rt_asked signal_m(struct rt_p *pp)
 
 	if (!installed || !mp || !rt_load_rlx(&mp->curg))
 		return RT_ASKED_ASLEEP;
-	if (rt_sched.handoff && mp->slot != &mp->own_slot) {
-		send(mp);
+	if (module_preempts(mp))
 		return RT_ASKED_COMPUTES;	/* if it does not, it gets no signal */
-	}
 	what = computes(mp);
 	if (what == RT_ASKED_COMPUTES)
 		send(mp);
@@ -360,7 +364,7 @@ bool rt_preempt_lost(void)
 		if (!rt_load_rlx(&mp->curg) || !rt_load_rlx(&mp->slot->lost))
 			continue;
 		any = true;
-		if ((rt_sched.handoff && mp->slot != &mp->own_slot) || computes(mp) == RT_ASKED_COMPUTES)
+		if (!module_preempts(mp) && computes(mp) == RT_ASKED_COMPUTES)
 			send(mp);
 	}
 	return any;
@@ -376,6 +380,13 @@ uint32_t rt_preempt_lost_awake(void)
 			n++;
 	}
 	return n;
+}
+
+/* A thread of ours that is in no goroutine leaves the system call it sleeps in, if there is a handler. */
+void rt_preempt_interrupt(uint32_t tid)
+{
+	if (installed)
+		rt_mark_send(tid, &mark);
 }
 
 /* ---- regions ---------------------------------------------------------------------------------------------------- */

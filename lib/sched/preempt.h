@@ -28,6 +28,7 @@ bool rt_preempt_lost(void);	/* Ms that go on without a P; false: there is none *
 uint32_t rt_preempt_lost_awake(void);
 bool rt_preempt_sleeps(struct rt_m *mp);	/* in the kernel; a look at /proc */
 enum rt_asked rt_preempt_one(struct rt_p *pp, uint32_t why);
+void rt_preempt_interrupt(uint32_t tid);	/* the M's sleep in the kernel */
 /* Asks all Ps that run. Any thread. */
 void rt_preempt_all(uint32_t why);
 

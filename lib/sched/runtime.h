@@ -266,6 +266,7 @@ struct rt_sched {
 	uint64_t acct_mult;		/* gmp_m_kern.clock_mult; atomic, one value */
 	uint32_t nr_m_slots, nr_p_slots;
 	bool handoff;			/* the module lets Ps go: sched/handoff.c. const while running */
+	uint32_t refused;		/* atomic, MO-3; 1: it did, but cannot be asked any more */
 
 	/* Beyond what a new run sets to zero: threads that are no Ms look here at any time. */
 	uint32_t gen;			/* plus one at each gmp_run(); atomic */

@@ -206,6 +206,7 @@ void rt_handoff_wake(void);		/* the same for new work, if no P is idle */
 bool rt_m_rescue(void);			/* an M with tied Gs goes on without a P; false: none waits */
 bool rt_standby_uses(struct rt_m *mp);	/* does it sleep in the module when it is idle? */
 bool rt_standby_sleep(struct rt_m *mp, int64_t ns);	/* as rt_note_sleep_for(), or with nextp */
+void rt_standby_wake(uint32_t id, uint32_t tid, uint32_t *key);	/* ends that of M @id, whose note is set */
 bool rt_m_unidle(struct rt_m *mp);	/* m_idle.c; off the idle list, if it is there; sched.lock held */
 int rt_m_start_idle(void);		/* m_make.c; another M, without a P; 0 or -errno */
 
