@@ -72,6 +72,16 @@ static int map_both(const struct gmp_attach *a)
 	return map(GMP_MMAP_KERN, ko.kern_len, PROT_READ, &ko.kern);
 }
 
+/* As many slots as the parameter max_slots lets us have, or half as many; Ms beyond run without the module. */
+static int attach_all(struct gmp_attach *a)
+{
+	int err;
+
+	while ((err = ioctl(ko.fd, GMP_IOC_ATTACH, a) < 0 ? -errno : 0) == -EINVAL && a->nr_m > 1)
+		a->nr_m /= 2;
+	return err;
+}
+
 static int ko_attach(int64_t tls_off, uint64_t layout, struct rt_kern_shared *sh)
 {
 	struct gmp_attach a = {
@@ -84,7 +94,9 @@ static int ko_attach(int64_t tls_off, uint64_t layout, struct rt_kern_shared *sh
 	if (ko.fd < 0)
 		return -errno;
 	ko.dev = device_of(ko.fd);
-	err = ioctl(ko.fd, GMP_IOC_ATTACH, &a) < 0 ? -errno : map_both(&a);
+	err = attach_all(&a);
+	if (!err)
+		err = map_both(&a);
 	if (err) {
 		ko_detach();
 		return err;

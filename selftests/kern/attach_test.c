@@ -106,6 +106,21 @@ TEST(a_limit_on_threads)
 	CHECK_EQ(lines_with(text, "refuses a thread"), 0);
 }
 
+/* Fewer slots than the library would like: those are what it takes. */
+TEST(a_limit_on_slots)
+{
+	static const char *const slots[] = { "9999", "100", "2" };
+	char text[4096];
+
+	for (size_t i = 0; i < 3; i++) {
+		write_param("max_slots", slots[i]);
+		run_main_as(makes_threads, "stats", 0, text, sizeof(text));
+		write_param("max_slots", "10000");
+		CHECK(strstr(text, "<ko>"));
+		CHECK_EQ(lines_with(text, "running without the module"), 0);
+	}
+}
+
 /* ---- with the module: what it is told ------------------------------------------------------------------ */
 
 static int read_file(const char *path, char *text, size_t n)
