@@ -287,6 +287,7 @@ void gmp_clock_anchor(struct gmp_m_kern *k);
  * @standby_lock: guards what follows, and the same of the workers
  * @standbys: workers that wait for a P, by ->standby; the latest first
  * @unserved: workers whose P was worth taking when nobody was there to, by ->unserved
+ * @orphans: Ps of such workers that are gone
  */
 struct gmp_group {
 	refcount_t		refs;
@@ -330,6 +331,7 @@ struct gmp_group {
 	raw_spinlock_t		standby_lock;
 	struct list_head	standbys;
 	struct list_head	unserved;
+	unsigned long		orphans[BITS_TO_LONGS(GMP_MAX_P)];
 };
 
 extern atomic_long_t gmp_nr_attached;

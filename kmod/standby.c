@@ -2,16 +2,18 @@
 /*
  * standby.c - who waits for a P, and who is told that there is one.
  *
- * Owns:       grp->standbys, grp->unserved; of a worker: standby, unserved, event_p, kicked, waits, wake
- *             and delay.
+ * Owns:       grp->standbys, grp->unserved, grp->orphans; of a worker: standby, unserved, event_p,
+ *             kicked, waits, wake and delay.
  * Invariants: a worker in grp->standbys sleeps in GMP_IOC_STANDBY, or is about to, and has no event; one in
- *             grp->unserved went to sleep with a P when nobody was there to take it.
+ *             grp->unserved went to sleep with a P when nobody was there to take it. When it died so,
+ *             its P is in grp->orphans.
  * Locks:      grp->standby_lock for all of that; with interrupts off, for interrupts take it.
  * Not here:   when a P is worth taking (handoff.c); taking it (the runtime).
  *
  * A wake-up is not lost: the standby goes to the list, or finds w in unserved, under standby_lock;
  * the irq_work finds a standby, or enters w into unserved, under the same lock.
  */
+#include <linux/bitmap.h>
 #include <linux/freezer.h>
 #include <linux/hrtimer.h>
 #include <linux/list.h>
@@ -40,13 +42,20 @@ static void wake_waiter(struct gmp_worker *s)
 	wake_up_process(s->task);
 }
 
-static void give_event(struct gmp_worker *s, struct gmp_worker *w)
+static void give_p(struct gmp_worker *s, u32 p)
 {
 	lockdep_assert_held(&s->grp->standby_lock);
-	WRITE_ONCE(s->event_p, READ_ONCE(w->p_nr));	/* wait_sleep() looks at it without the lock */
-	gmp_count(&w->k->p_woken);
-	trace_gmp_handoff(w->grp->nr, w->m_id, s->m_id, s->event_p);
+	WRITE_ONCE(s->event_p, p);	/* wait_sleep() looks at it without the lock */
 	wake_waiter(s);
+}
+
+static void give_event(struct gmp_worker *s, struct gmp_worker *w)
+{
+	u32 p = READ_ONCE(w->p_nr);
+
+	gmp_count(&w->k->p_woken);
+	trace_gmp_handoff(w->grp->nr, w->m_id, s->m_id, p);
+	give_p(s, p);
 }
 
 static void offer(struct gmp_worker *w)
@@ -96,18 +105,38 @@ static struct gmp_worker *pop_unserved(struct gmp_group *grp)
 	return NULL;
 }
 
+/* The P of a worker that died, if nobody else has taken it since; -1: none. */
+static int pop_orphan(struct gmp_group *grp)
+{
+	struct gmp_p_shared *ps;
+	unsigned int p;
+
+	lockdep_assert_held(&grp->standby_lock);
+	for_each_set_bit(p, grp->orphans, GMP_MAX_P) {
+		__clear_bit(p, grp->orphans);
+		ps = gmp_region_peek(&grp->user, grp->p_off + p * sizeof(*ps));
+		if (ps && GMP_P_WORD_STATUS(READ_ONCE(ps->word)) == GMP_P_SYSCALL)
+			return p;
+	}
+	return -1;
+}
+
 /* False: there are more to look at. */
 static bool try_begin(struct gmp_worker *s)
 {
 	struct gmp_group *grp = s->grp;
 	struct gmp_worker *w;
 	bool begun = true;
+	int p;
 
 	raw_spin_lock_irq(&grp->standby_lock);
 	s->waits = true;
 	w = s->kicked ? NULL : pop_unserved(grp);
+	p = s->kicked || w ? -1 : pop_orphan(grp);
 	if (w)
 		give_event(s, w);
+	else if (p >= 0)
+		give_p(s, p);
 	else if (!s->kicked && list_empty(&grp->unserved))
 		list_add(&s->standby, &grp->standbys);
 	else
@@ -235,6 +264,8 @@ void gmp_standby_close(struct gmp_worker *w)
 	hrtimer_cancel(&w->delay);
 	raw_spin_lock_irqsave(&w->grp->standby_lock, flags);
 	list_del_init(&w->standby);
+	if (!list_empty(&w->unserved) && is_blocked(w))	/* it died with its P */
+		__set_bit(READ_ONCE(w->p_nr), w->grp->orphans);
 	list_del_init(&w->unserved);
 	raw_spin_unlock_irqrestore(&w->grp->standby_lock, flags);
 }

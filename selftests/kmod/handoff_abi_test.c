@@ -3,50 +3,8 @@
  * handoff_abi_test.c - GMP_IOC_HANDOFF, STANDBY, KICK, PREEMPT by hand: what the kernel does to a P word
  * when a thread sleeps, when it must leave it alone, and what it answers to nonsense.
  */
-#include "kmod_harness.h"
+#include "handoff_abi.h"
 #include "tracefs.h"
-#include <signal.h>
-
-#define RUNNING(m, seq)	GMP_P_WORD(GMP_P_RUNNING, (m) + 1, seq)
-#define BLOCKED(m, seq)	GMP_P_WORD(GMP_P_SYSCALL, (m) + 1, seq)
-
-static struct gmp_handoff how(void)
-{
-	return (struct gmp_handoff) { .size = sizeof(struct gmp_handoff), .delay_ns = 0 };
-}
-
-static int standby(int fd, int64_t ns, unsigned int *p)
-{
-	struct gmp_standby s = { .size = sizeof(s), .timeout_ns = ns };
-	int ret = ioctl(fd, GMP_IOC_STANDBY, &s);
-
-	*p = s.p;
-	return ret < 0 ? -errno : ret;
-}
-
-FIXTURE(handoff)
-{
-	struct dev d;
-	uint64_t work;
-	struct gmp_handoff how;
-};
-
-FIXTURE_SETUP(handoff)
-{
-	ASSERT_EQ(0, dev_attach(&self->d, 8, 4));
-	self->how = how();
-	ASSERT_EQ(0, dev_register(self->d.fd, 0, 0));
-	self->d.u[0].goid = 7;
-	self->d.u[0].p = 1;
-	self->d.p[1].word = RUNNING(0, 5);
-	self->work = 1;
-	self->d.p[1].work[0] = GMP_WORK((uintptr_t)&self->work, 64);
-}
-
-FIXTURE_TEARDOWN(handoff)
-{
-	close(self->d.fd);
-}
 
 /* ---- wrong calls --------------------------------------------------------------------------- */
 
@@ -115,20 +73,11 @@ TEST_F(handoff, standby_ends)
 
 /* ---- the word ------------------------------------------------------------------------------ */
 
-/* Blocks once. The word afterwards is the thread's own again, and its sequence says whether it was let go. */
-static unsigned int times_let_go(struct dev *d)
-{
-	unsigned int before = GMP_P_WORD_SEQ(d->p[1].word);
-
-	sleep_ms(3);
-	return GMP_P_WORD_SEQ(*(volatile __u64 *)&d->p[1].word) - before;
-}
-
 TEST_F(handoff, goes_and_comes)
 {
 	EXPECT_EQ(0, times_let_go(&self->d));
 	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
-	EXPECT_EQ(1, times_let_go(&self->d));
+	EXPECT_EQ(1, is_let_go(&self->d));
 	EXPECT_EQ(RUNNING(0, 6), self->d.p[1].word);
 	EXPECT_EQ(0, self->d.u[0].lost);
 	EXPECT_LT(0, self->d.k[0].p_blocked);
@@ -159,7 +108,7 @@ TEST_F(handoff, stays_when_it_must)
 	ASSERT_EQ(0, write_param("handoff", "N"));
 	EXPECT_EQ(0, times_let_go(&self->d));
 	ASSERT_EQ(0, write_param("handoff", "Y"));
-	EXPECT_EQ(1, times_let_go(&self->d));
+	EXPECT_EQ(1, is_let_go(&self->d));
 }
 
 TEST_F(handoff, refused_when_off)
@@ -198,50 +147,6 @@ TEST_F(handoff, words_of_others)
 }
 
 /* ---- two threads --------------------------------------------------------------------------- */
-
-struct taker {
-	struct dev *d;
-	int ret;
-	unsigned int p;
-	uint64_t took_ns;
-	volatile int ready;
-};
-
-/* Takes what it is offered for good. */
-static void *take(void *arg)
-{
-	struct taker *t = arg;
-	__u64 w;
-
-	if (dev_register(t->d->fd, 1, 1))
-		return NULL;
-	t->ready = 1;
-	t->ret = standby(t->d->fd, 2000000000, &t->p);
-	t->took_ns = now_ns();
-	w = *(volatile __u64 *)&t->d->p[1].word;
-	if (!t->ret && GMP_P_WORD_STATUS(w) == GMP_P_SYSCALL)
-		__sync_bool_compare_and_swap(&t->d->p[1].word, w, RUNNING(1, GMP_P_WORD_SEQ(w)));
-	dev_unregister(t->d->fd);
-	return NULL;
-}
-
-static volatile sig_atomic_t signals;
-
-static void on_urg(int sig, siginfo_t *si, void *uc)
-{
-	(void)sig, (void)uc;
-	signals += si->si_code == SI_QUEUE && si->si_value.sival_ptr == (void *)0x1234ul;
-}
-
-static void listen_to_urg(struct gmp_handoff *h)
-{
-	struct sigaction sa = { .sa_sigaction = on_urg, .sa_flags = SA_SIGINFO };
-
-	sigaction(SIGURG, &sa, NULL);
-	h->handler = (uintptr_t)on_urg;
-	h->cookie = 0x1234;
-	signals = 0;
-}
 
 TEST_F(handoff, is_offered_and_taken)
 {
@@ -313,7 +218,7 @@ static void *sleep_with_p(void *arg)
 	return NULL;
 }
 
-static bool is_let_go(struct dev *d, unsigned int p)
+static bool has_let_go(struct dev *d, unsigned int p)
 {
 	return *(volatile __u64 *)&d->p[p].word == BLOCKED(p, 2);
 }
@@ -337,7 +242,7 @@ TEST(the_last_of_many)
 	for (i = 0; i < CROWD; i++) {
 		s[i] = (struct sleeper) { .d = &d, .slot = i, .wake = wake[0] };
 		pthread_create(&t[i], NULL, sleep_with_p, &s[i]);
-		ASSERT_TRUE(WAIT_FOR(s[i].ready && is_let_go(&d, i)));
+		ASSERT_TRUE(WAIT_FOR(s[i].ready && has_let_go(&d, i)));
 	}
 	for (i = 0; i < CROWD - 1; i++)
 		*(volatile __u64 *)&d.p[i].word = GMP_P_WORD(GMP_P_IDLE, 0, 2);
@@ -350,6 +255,50 @@ TEST(the_last_of_many)
 	dev_unregister(d.fd);
 	dev_unmap(&d);
 	close(d.fd);
+}
+
+/* ---- that of a thread that is gone ------------------------------------------------------------ */
+
+struct dying {
+	struct dev *d;
+	unsigned int slot;
+};
+
+/* Ends with P number @slot, and does not say so. */
+static void *die_with_p(void *arg)
+{
+	struct dying *s = arg;
+	volatile struct gmp_m_user *u = &s->d->u[s->slot];
+
+	if (dev_register(s->d->fd, s->slot, s->slot))
+		return NULL;
+	u->crit = 1;		/* it goes at the very end */
+	u->p = s->slot;
+	s->d->p[s->slot].word = RUNNING(s->slot, 1);
+	u->goid = 1;
+	return NULL;
+}
+
+/* When nobody was there to take it, and nobody blocks now: who comes later is told of it all the same. */
+TEST_F(handoff, of_one_that_died)
+{
+	unsigned int p = -1, i;
+	pthread_t t;
+
+	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
+	self->d.u[0].crit = 1;
+	for (i = 2; i < 4; i++) {
+		struct dying s = { .d = &self->d, .slot = i };
+
+		pthread_create(&t, NULL, die_with_p, &s);
+		pthread_join(t, NULL);
+		ASSERT_TRUE(WAIT_FOR(do_ioctl(self->d.fd, GMP_IOC_KICK, (void *)(unsigned long)i) == -ENOENT));
+		EXPECT_EQ(BLOCKED(i, 2), *(volatile __u64 *)&self->d.p[i].word);
+	}
+	*(volatile __u64 *)&self->d.p[2].word = GMP_P_WORD(GMP_P_IDLE, 0, 2);	/* somebody took it */
+	EXPECT_EQ(0, standby(self->d.fd, 5000000000, &p));
+	EXPECT_EQ(3, p);
+	EXPECT_EQ(-ETIMEDOUT, standby(self->d.fd, 1000000, &p));
 }
 
 TEST_F(handoff, nobody_is_woken_without_work)
@@ -435,6 +384,30 @@ TEST_F(handoff, delay_is_the_parameters)
 	pthread_join(thread, NULL);
 	EXPECT_EQ(0, t.ret);
 	EXPECT_EQ(1, t.p);
+}
+
+/* What the process says overrules the parameter. */
+TEST_F(handoff, delay_is_its_own)
+{
+	struct taker t = { .d = &self->d };
+	pthread_t thread;
+	uint64_t t0;
+	__u64 woken;
+
+	ASSERT_EQ(0, write_param("handoff_delay_us", "0"));
+	self->how.delay_ns = 1000000000;
+	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
+	pthread_create(&thread, NULL, take, &t);
+	ASSERT_TRUE(WAIT_FOR(t.ready));
+	t0 = now_ns();
+	sleep_ms(100);
+	woken = self->d.k[0].p_woken;
+	EXPECT_TRUE(woken == 0 || now_ns() - t0 > 900000000);
+	ASSERT_EQ(0, write_param("handoff_delay_us", "10"));
+	sleep_ms(1500);
+	EXPECT_EQ(1, self->d.k[0].p_woken);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, t.ret);
 }
 
 /* ---- preemption ---------------------------------------------------------------------------- */
