@@ -45,6 +45,7 @@
 #include <linux/uaccess.h>
 
 #include <asm/syscall.h>
+#include <asm/unistd.h>
 
 #include "internal.h"
 #include "trace.h"
@@ -212,6 +213,16 @@ void gmp_handoff_out(struct gmp_worker *w, enum gmp_why why)
 /* ---- the M comes back ---------------------------------------------------------------------- */
 
 /*
+ * The thread was stopped in a call that goes on where it was (nanosleep(), poll()), and is about to make
+ * restart_syscall() for that. After a handler that call fails. SYSCALL has two bytes and leaves the
+ * address of what follows in cx: so a result of 219 is not taken for it.
+ */
+static bool is_rewound(const struct pt_regs *regs)
+{
+	return regs->ax == __NR_restart_syscall && regs->cx == regs->ip + 2;
+}
+
+/*
  * Would a signal now make a system call fail that otherwise would not? One that is to be restarted;
  * and one that is not over: io_uring and KVM run task_work within theirs, where the result is still
  * -ENOSYS, as it was on entry.
@@ -220,6 +231,8 @@ static bool would_interrupt(struct pt_regs *regs)
 {
 	if (syscall_get_nr(current, regs) == -1)
 		return false;		/* an exception or an interrupt */
+	if (is_rewound(regs))
+		return true;
 	switch (syscall_get_return_value(current, regs)) {
 	case -ERESTARTSYS:
 	case -ERESTARTNOINTR:

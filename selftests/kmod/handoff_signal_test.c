@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * handoff_signal_test.c - the signal to a thread without its P, by hand: whom it must not reach; and signal
+ * handlers of the program, in which a P is kept.
+ */
+#include "handoff_abi.h"
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+/* ---- a call that is about to be restarted ---------------------------------------------------- */
+
+/* Once @t has taken the P: its process is stopped and goes on, in a call that is not over. */
+static pid_t stop_once(struct taker *t)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	if (!WAIT_FOR(*(volatile uint64_t *)&t->took_ns))
+		_exit(1);
+	sleep_ms(50);
+	if (kill(getppid(), SIGSTOP))
+		_exit(1);
+	sleep_ms(50);
+	_exit(kill(getppid(), SIGCONT) != 0);
+}
+
+/* nanosleep() goes on after SIGCONT; with a handler run in between it would fail. The signal comes at its end. */
+TEST_F(handoff, no_signal_before_a_restart)
+{
+	struct taker *t = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct timespec ts = { .tv_sec = 3 };
+	pthread_t thread;
+	int status;
+	pid_t pid;
+
+	ASSERT_NE(MAP_FAILED, t);
+	t->d = &self->d;
+	listen_to_urg(&self->how);
+	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
+	self->d.u[0].crit = 1;
+	pid = stop_once(t);
+	pthread_create(&thread, NULL, take, t);
+	ASSERT_TRUE(WAIT_FOR(t->ready));
+	sleep_ms(20);
+	self->d.u[0].crit = 0;
+	EXPECT_EQ(0, nanosleep(&ts, NULL));
+	self->d.u[0].crit = 1;
+	EXPECT_EQ(1, self->d.u[0].lost);
+	EXPECT_EQ(1, signals);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, t->ret);
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+/* ---- SIGURG is not ours ------------------------------------------------------------------------ */
+
+/* The P of the calling thread is taken while it sleeps. */
+static void lose_p(struct __test_metadata *_metadata, struct dev *d)
+{
+	struct timespec ts = { .tv_nsec = 300000000 };
+	struct taker t = { .d = d };
+	pthread_t thread;
+
+	d->u[0].crit = 1;
+	pthread_create(&thread, NULL, take, &t);
+	ASSERT_TRUE(WAIT_FOR(t.ready));
+	sleep_ms(20);
+	d->u[0].crit = 0;
+	EXPECT_EQ(0, nanosleep(&ts, NULL));
+	d->u[0].crit = 1;
+	EXPECT_EQ(1, d->u[0].lost);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, t.ret);
+}
+
+static volatile sig_atomic_t of_others;
+
+static void on_urg_of_others(int sig)
+{
+	(void)sig;
+	of_others++;
+}
+
+TEST_F(handoff, no_signal_to_a_handler_of_others)
+{
+	listen_to_urg(&self->how);
+	signal(SIGURG, on_urg_of_others);
+	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
+	lose_p(_metadata, &self->d);
+	EXPECT_EQ(0, of_others);
+	EXPECT_EQ(0, signals);
+}
+
+/* It would stay pending, and come when nobody expects it. */
+TEST_F(handoff, no_signal_that_is_blocked)
+{
+	sigset_t urg, pending;
+
+	listen_to_urg(&self->how);
+	sigemptyset(&urg);
+	sigaddset(&urg, SIGURG);
+	ASSERT_EQ(0, dev_unregister(self->d.fd));
+	sigprocmask(SIG_BLOCK, &urg, NULL);	/* before: this is no handler's mask */
+	ASSERT_EQ(0, dev_register(self->d.fd, 0, 0));
+	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
+	lose_p(_metadata, &self->d);
+	sigpending(&pending);
+	EXPECT_FALSE(sigismember(&pending, SIGURG));
+	EXPECT_EQ(0, signals);
+}
+
+/* ---- handlers of the program ------------------------------------------------------------------- */
+
+static struct dev *of_handler;
+static volatile unsigned int let_go_there;
+
+static void on_usr1(int sig)
+{
+	(void)sig;
+	let_go_there = times_let_go(of_handler);
+}
+
+static void handle_usr1(int flags)
+{
+	struct sigaction sa = { .sa_handler = on_usr1, .sa_flags = SA_NODEFER | flags };
+
+	sigaction(SIGUSR1, &sa, NULL);
+	let_go_there = ~0u;
+	raise(SIGUSR1);
+}
+
+/* Its mask tells nothing, its stack does. */
+TEST_F(handoff, stays_on_the_alternate_stack)
+{
+	stack_t alt = { .ss_sp = malloc(65536), .ss_size = 65536 };
+
+	of_handler = &self->d;
+	ASSERT_EQ(0, sigaltstack(&alt, NULL));
+	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
+	handle_usr1(SA_ONSTACK);
+	EXPECT_EQ(0, let_go_there);
+	EXPECT_EQ(1, is_let_go(&self->d));	/* nothing else has kept it */
+}
+
+TEST_HARNESS_MAIN
