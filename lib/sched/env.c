@@ -51,6 +51,16 @@ static bool set_kern(const char *v)
 	return rt_env.no_ko || rt_env.only_ko || strcmp(v, "auto") == 0;
 }
 
+static bool set_delay(const char *v)
+{
+	uint32_t us;
+
+	if (!number(v, 1000000, &us))
+		return false;
+	rt_env.handoff_ns = us * 1000ll;
+	return true;
+}
+
 static bool set(const char *key, const char *v)
 {
 	if (strcmp(key, "kern") == 0)
@@ -65,6 +75,8 @@ static bool set(const char *key, const char *v)
 		return flag(v, &rt_env.acct);
 	if (strcmp(key, "handoff") == 0)
 		return unset(v, &rt_env.nohandoff);
+	if (strcmp(key, "handoffdelay") == 0)
+		return set_delay(v);
 	if (strcmp(key, "sysmon") == 0)
 		return unset(v, &rt_env.nosysmon);
 	if (strcmp(key, "stackguards") == 0)
@@ -97,7 +109,7 @@ static void read_debug(const char *text)
 
 void rt_env_read(void)
 {
-	memset(&rt_env, 0, sizeof(rt_env));
+	rt_env = (struct rt_env){ .handoff_ns = -1 };
 	read_debug(getenv("GMP_DEBUG"));
 }
 

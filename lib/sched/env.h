@@ -12,6 +12,7 @@ struct rt_env {
 	bool asyncpreemptoff;
 	bool no_update;		/* updatemaxprocs=0: do not follow the CPUs allowed */
 	bool nohandoff;		/* handoff=0: the module only watches */
+	int64_t handoff_ns;	/* handoffdelay=US: how long an M sleeps before its P goes; -1: the module's */
 	bool nosysmon;		/* sysmon=0: for tests that must not be helped by it */
 	bool few_guards;	/* stackguards=N: none that cost no mapping, and N that do; for tests */
 	uint32_t guards;

@@ -258,7 +258,7 @@ void rt_handoff_init(void)
 		.size = sizeof(how),
 		.handler = rt_preempt_handler(),
 		.cookie = rt_preempt_cookie(),
-		.delay_ns = -1,
+		.delay_ns = rt_env.handoff_ns,
 		.work = { GMP_WORK((uintptr_t)&rt_sched.globq.n, 64),
 			  GMP_WORK((uintptr_t)&rt_sched.nmtied, 32) },
 	};

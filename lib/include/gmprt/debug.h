@@ -18,7 +18,8 @@
  * time runnable of each goroutine in /proc/gmp/<pid>/goroutines; a switch then reads the cycle counter
  * twice. GMP_DEBUG=schedtrace=MS[,scheddetail=1]: the scheduler's state on stderr every MS milliseconds, in
  * Go's words. GMP_DEBUG=updatemaxprocs=0: the number of Ps is what the CPUs allowed at the start; else it
- * follows them.
+ * follows them. GMP_DEBUG=handoffdelay=US: with gmp.ko, a thread that blocks sleeps so many microseconds, up to
+ * 1000000, before another one is woken to go on with the other goroutines; else its parameter handoff_delay_us.
  */
 #ifndef GMPRT_DEBUG_H
 #define GMPRT_DEBUG_H
