@@ -4,7 +4,8 @@
 # usage: check.sh [host] [KVER...]
 #   host  the tests that need no module, here: those that compute for a minute beside the others
 #   KVER  the tests with the module, in a guest with that kernel; several guests run at the
-#         same time, after the host's tests. Then, in a guest that counts instructions, what the module adds to a switch
+#         same time, after the host's tests. Then, in a guest that counts instructions, what the module adds to a switch.
+#         What was measured is shown: the lines "# KVER: ..."
 #         The folder of a kernel that finds bugs (tools/dev/debugkernel.sh) is a KVER, too: its
 #         time limits are ten times as long, and it is asked whether its checks were on all the time
 #
@@ -69,13 +70,21 @@ run_count()
 	sed "s/^# /# $kver: /;/^#/!d" "$results/log/$label"/count/*.log
 }
 
+# What those tests measured that are there to show it; not what the harness or a failed case says.
+show_figures()
+{
+	local log=$dir/guest-$1/log/$1
+	sed -nE "/^# ( |(Starting|PASSED|FAILED|Totals|exit)|[^ ]+:[0-9]+:)/d; s/^# /# $1: /p" \
+		"$log"/kern/{handoff,blocksys,acct}_test.log "$log/kmod/soak_test.log" 2>/dev/null
+}
+
 # The tests with the module, then the counts; a debug kernel's instructions tell nothing.
 run_kernel()
 {
 	run_guest "$1" | show "$dir/${1##*/}.log"
 	case $1 in
 	*/*) ;;
-	*) run_count "$1" ;;
+	*) show_figures "$1"; run_count "$1" ;;
 	esac
 }
 
