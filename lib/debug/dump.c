@@ -108,7 +108,7 @@ static int helper(void *arg)
 	struct rt_tb tb = { .out = &out, .level = j->level, .now = j->now, .halt = j->halt };
 
 	rt_san_other_stack((uintptr_t)j->stack, (uintptr_t)j->stack + STACK_SIZE);
-	rt_tls.slot = NULL;		/* the pages shared with the module are not in this process (callout.c) */
+	rt_tls.slot = 0;		/* the pages shared with the module are not in this process (callout.c) */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	rt_guard_init();
 	if (!rt_code_init(j->try) && j->try < TRIES)
