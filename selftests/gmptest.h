@@ -20,6 +20,7 @@
 #define GMPTEST_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -115,7 +116,23 @@ enum { GMPTEST_OK = 0, GMPTEST_FAILED = 1, GMPTEST_SKIPPED = 4, GMPTEST_UNFINISH
 		_exit(GMPTEST_SKIPPED); \
 	} while (0)
 
-/* The child of DEATH: what it wrote to stderr is in @text, its wait status is returned. */
+/* fork() with a pipe from the child, whose ends that are left open are closed at exec. */
+static inline pid_t gmptest_fork(int fd[2])
+{
+	pid_t pid;
+
+	if (pipe2(fd, O_CLOEXEC) < 0)
+		return -1;
+	fflush(stdout);
+	pid = fork();
+	if (pid)
+		close(fd[1]);
+	else
+		close(fd[0]);
+	return pid;
+}
+
+/* What the child of gmptest_fork() wrote is in @text, its wait status is returned. */
 static inline int gmptest_collect(int fd, pid_t pid, char *text, size_t n)
 {
 	size_t have = 0;
@@ -142,20 +159,14 @@ static inline int gmptest_collect(int fd, pid_t pid, char *text, size_t n)
 	do { \
 		char gmptest_text_[65536]; \
 		int gmptest_fd_[2], gmptest_st_; \
-		pid_t gmptest_pid_; \
-		CHECK(pipe(gmptest_fd_) == 0); \
-		fflush(stdout); \
-		gmptest_pid_ = fork(); \
+		pid_t gmptest_pid_ = gmptest_fork(gmptest_fd_); \
 		CHECK(gmptest_pid_ >= 0); \
 		if (gmptest_pid_ == 0) { \
 			dup2(gmptest_fd_[1], 2); \
-			close(gmptest_fd_[0]); \
-			close(gmptest_fd_[1]); \
 			alarm(30); \
 			statement; \
 			_exit(99); \
 		} \
-		close(gmptest_fd_[1]); \
 		gmptest_st_ = gmptest_collect(gmptest_fd_[0], gmptest_pid_, gmptest_text_, \
 					      sizeof(gmptest_text_)); \
 		if (!WIFEXITED(gmptest_st_) || WEXITSTATUS(gmptest_st_) != 2) \

@@ -35,6 +35,13 @@ static inline bool rt_mark_send(uint32_t tid, const void *mark)
 	return rt_syscall6(SYS_rt_tgsigqueueinfo, getpid(), tid, SIGURG, (long)&si, 0, 0) == 0;
 }
 
+/* The same to a thread that looks at @sent: it is set first, and the kernel orders it before the handler. */
+static inline void rt_mark_send_to(uint32_t tid, const void *mark, uint32_t *sent)
+{
+	rt_store_rlx(sent, 1u);
+	rt_mark_send(tid, mark);
+}
+
 static inline rt_not_sanitized bool rt_mark_is(const siginfo_t *si, const void *mark)
 {
 	return si->si_code == SI_QUEUE && si->si_value.sival_ptr == mark;
@@ -46,12 +53,13 @@ static inline rt_not_sanitized bool rt_mark_is_lost(const siginfo_t *si)
 	return si->si_code == SI_USER && si->si_pid == 0 && si->si_uid == 0;
 }
 
-/* rt_mark_is(), or what may have become of it; *@sent says that one was sent since. */
+/* rt_mark_is(), or what may have become of it; *@sent says that one was sent since. NULL: nobody can tell. */
 static inline rt_not_sanitized bool rt_mark_take(const siginfo_t *si, const void *mark, uint32_t *sent)
 {
 	if (!rt_mark_is(si, mark))
-		return rt_mark_is_lost(si) && rt_xchg_ar(sent, 0u) != 0;
-	rt_store_rlx(sent, 0u);
+		return sent && rt_mark_is_lost(si) && rt_xchg_ar(sent, 0u) != 0;
+	if (sent)
+		rt_store_rlx(sent, 0u);
 	return true;
 }
 

@@ -85,7 +85,7 @@ static rt_not_sanitized void on_mark(int sig, siginfo_t *si, void *ctx)
 	struct rt_m *mp = rt_getm();
 	struct rt_g *gp = rt_getg();
 
-	if (!(mp ? rt_mark_take(si, &mark, &mp->marked) : rt_mark_is(si, &mark)))
+	if (!rt_mark_take(si, &mark, mp ? &mp->marked : NULL))
 		rt_mark_pass_on(&before, sig, si, ctx);
 	else if (mp && gp && outside((uintptr_t)uc->uc_mcontext.gregs[REG_RIP]))
 		become_ghost(mp, gp);
@@ -123,8 +123,7 @@ static bool made_all(void)
 			rt_m_disown(mp);
 			rt_add_rlx(&nghosts, 1);
 		} else {
-			rt_store_rlx(&mp->marked, 1);
-			rt_mark_send(mp->tid, &mark);
+			rt_mark_send_to(mp->tid, &mark, &mp->marked);
 		}
 	}
 	all = rt_sched.allm == NULL;

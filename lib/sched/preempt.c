@@ -174,9 +174,8 @@ static rt_not_sanitized bool is_ours(const siginfo_t *si)
 {
 	struct rt_m *mp = rt_getm();
 
-	if (!mp)
-		return rt_mark_is(si, &mark);
-	return rt_mark_take(si, &mark, &mp->marked) || (rt_mark_is_lost(si) && rt_load_rlx(&mp->slot->lost));
+	return rt_mark_take(si, &mark, mp ? &mp->marked : NULL) ||
+	       (mp && rt_mark_is_lost(si) && rt_load_rlx(&mp->slot->lost));
 }
 
 static rt_not_sanitized void on_sigurg(int sig, siginfo_t *si, void *ctx)
@@ -287,13 +286,6 @@ static enum rt_asked computes(struct rt_m *mp)
 	return sleeps == then ? RT_ASKED_COMPUTES : RT_ASKED_UNSURE;
 }
 
-/* The kernel orders the word before the handler. */
-static void send(struct rt_m *mp)
-{
-	rt_store_rlx(&mp->marked, 1);
-	rt_mark_send(mp->tid, &mark);
-}
-
 /* False: the module is not there, or cannot be asked any more (handoff.c). */
 static bool module_preempts(struct rt_m *mp)
 {
@@ -326,7 +318,7 @@ static enum rt_asked signal_m(struct rt_p *pp)
 		return RT_ASKED_COMPUTES;	/* if it does not, it gets no signal */
 	what = computes(mp);
 	if (what == RT_ASKED_COMPUTES)
-		send(mp);
+		rt_mark_send_to(mp->tid, &mark, &mp->marked);
 	return what;
 }
 
@@ -365,7 +357,7 @@ bool rt_preempt_lost(void)
 			continue;
 		any = true;
 		if (!module_preempts(mp) && computes(mp) == RT_ASKED_COMPUTES)
-			send(mp);
+			rt_mark_send_to(mp->tid, &mark, &mp->marked);
 	}
 	return any;
 }

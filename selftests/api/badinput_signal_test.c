@@ -433,15 +433,11 @@ static void try_one(int flags)
 {
 	static char said[1 << 16];
 	int fd[2];
-	pid_t pid;
+	pid_t pid = gmptest_fork(fd);
 
-	CHECK_EQ(pipe(fd), 0);
-	fflush(stdout);
-	pid = fork();
 	CHECK(pid >= 0);
 	if (pid == 0)
 		child(fd[1], flags);
-	close(fd[1]);
 	judge(flags, gmptest_collect(fd[0], pid, said, sizeof(said)), said);
 }
 

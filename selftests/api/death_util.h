@@ -25,23 +25,17 @@ static inline struct death die(void (*fn)(void *), void *arg)
 	static char text[1 << 20];
 	struct death d = { .text = text };
 	int fd[2];
-	pid_t pid;
+	pid_t pid = gmptest_fork(fd);
 
-	CHECK_EQ(pipe(fd), 0);
-	fflush(stdout);
-	pid = fork();
 	CHECK(pid >= 0);
 	if (pid == 0) {
 		dup2(fd[1], 1);
 		dup2(fd[1], 2);
-		close(fd[0]);
-		close(fd[1]);
 		alarm(40);
 		fn(arg);
 		fflush(stdout);
 		_exit(99);
 	}
-	close(fd[1]);
 	d.status = gmptest_collect(fd[0], pid, text, sizeof(text));
 	return d;
 }

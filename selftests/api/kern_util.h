@@ -14,21 +14,16 @@ static inline int says_backend(void *arg)
 static inline void run_main_as(int (*main_fn)(void *), const char *debug, uid_t uid, char *text, size_t n)
 {
 	int fd[2];
-	pid_t pid;
+	pid_t pid = gmptest_fork(fd);
 
-	CHECK(pipe(fd) == 0);
-	pid = fork();
 	CHECK(pid >= 0);
 	if (pid == 0) {
 		dup2(fd[1], 2);
-		close(fd[0]);
-		close(fd[1]);
 		setenv("GMP_DEBUG", debug, 1);
 		if (uid && setuid(uid))
 			_exit(3);
 		_exit(gmp_run(main_fn, NULL));
 	}
-	close(fd[1]);
 	CHECK_EQ(gmptest_collect(fd[0], pid, text, n), 0);
 }
 

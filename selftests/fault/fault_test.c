@@ -272,18 +272,14 @@ static void judge(const struct scene *s, int status, const char *text)
 static int one(const struct scene *s)
 {
 	int fd[2], status;
-	pid_t pid;
+	pid_t pid = gmptest_fork(fd);
 
-	CHECK(pipe2(fd, O_CLOEXEC) == 0);
-	fflush(stdout);
-	pid = fork();
 	CHECK(pid >= 0);
 	if (pid == 0) {
 		dup2(fd[1], STDERR_FILENO);
 		alarm(LIMIT_S);
 		child(s->fn);
 	}
-	close(fd[1]);
 	status = gmptest_collect(fd[0], pid, said, sizeof(said));
 	judge(s, status, said);
 	return status;
@@ -293,11 +289,8 @@ static int one(const struct scene *s)
 static void count_calls(const struct scene *s, uint32_t *n)
 {
 	int fd[2], status;
-	pid_t pid;
+	pid_t pid = gmptest_fork(fd);
 
-	CHECK(pipe2(fd, O_CLOEXEC) == 0);
-	fflush(stdout);
-	pid = fork();
 	CHECK(pid >= 0);
 	if (pid == 0) {
 		fail.nth = 0;
@@ -306,7 +299,6 @@ static void count_calls(const struct scene *s, uint32_t *n)
 		run(s->fn);
 		_exit(errors || write(fd[1], calls, sizeof(calls)) != sizeof(calls));
 	}
-	close(fd[1]);
 	CHECK_EQ(read(fd[0], n, sizeof(calls)), sizeof(calls));
 	close(fd[0]);
 	CHECK(waitpid(pid, &status, 0) == pid);

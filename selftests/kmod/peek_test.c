@@ -118,18 +118,6 @@ static int read_it(void *path)
 	return try_read(path) ? 1 : 0;
 }
 
-static bool waits_for_page(pid_t pid)
-{
-	char path[64], *text;
-	bool yes;
-
-	snprintf(path, sizeof(path), "/proc/%d/wchan", pid);
-	text = read_file(path);
-	yes = text && strstr(text, "userfault");
-	free(text);
-	return yes;
-}
-
 static bool is_reaped(pid_t pid)
 {
 	return WAIT_FOR(waitpid(pid, NULL, WNOHANG) == pid);
@@ -154,7 +142,7 @@ static void check_reader(struct __test_metadata *_metadata, const struct liar *l
 	proc_path(path, sizeof(path), l->pid, file);
 	reader = start_child(read_it, path);
 	if (l->where == UFFD) {
-		EXPECT_TRUE(WAIT_FOR(waits_for_page(reader)));
+		EXPECT_TRUE(WAIT_FOR(in_fault(reader)));
 	} else {
 		done = is_reaped(reader);
 		EXPECT_TRUE(done) {

@@ -63,12 +63,13 @@ static inline void *stuck_reader(void *arg)
 	return NULL;
 }
 
+/* It waits for a page of userfaultfd(). */
 static inline bool in_fault(pid_t tid)
 {
 	char path[64], *text;
 	bool yes;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/wchan", tid);
+	snprintf(path, sizeof(path), "/proc/%d/wchan", tid);
 	text = read_file(path);
 	yes = text && strstr(text, "userfault");
 	free(text);

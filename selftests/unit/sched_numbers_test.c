@@ -9,7 +9,7 @@
 #include <gmprt.h>
 #include <pthread.h>
 
-#include "gmptest.h"
+#include "alone.h"
 #include "sched/hot.h"
 
 static uint32_t ended;		/* atomic */
@@ -44,25 +44,6 @@ static void drain(uint32_t n)
 	while (gmp_num_goroutine() > 1)		/* one that has counted still ends, perhaps elsewhere */
 		gmp_yield();
 }
-
-/* A run of its own on @n Ps; not preempted, so that the counters move only as the case says. */
-static int alone(void *arg)
-{
-	gmp_nopreempt_begin();
-	((void (*)(void))arg)();
-	gmp_nopreempt_end();
-	return 0;
-}
-
-#define ON(procs, id) \
-	static void on_##id(void); \
-	TEST(id) \
-	{ \
-		setenv("GMP_MAXPROCS", #procs, 1); \
-		setenv("GMP_DEBUG", "sysmon=0", 1);	/* who says that a time slice is over: the order is that of one */ \
-		CHECK_EQ(gmp_run(alone, (void *)(uintptr_t)on_##id), 0); \
-	} \
-	static void on_##id(void)
 
 /* ---- the ring ------------------------------------------------------------------------------------- */
 

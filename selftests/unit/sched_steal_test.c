@@ -9,7 +9,7 @@
 #include <gmprt.h>
 #include <pthread.h>
 
-#include "gmptest.h"
+#include "alone.h"
 #include "sched/hot.h"
 #include "sched/time.h"
 
@@ -148,24 +148,6 @@ static void stop_spin(void)
 	rt_store_rlx(&me->spinning, false);
 	rt_sub_ar(&rt_sched.nmspinning, 1);
 }
-
-static int alone(void *arg)
-{
-	gmp_nopreempt_begin();
-	((void (*)(void))arg)();
-	gmp_nopreempt_end();
-	return 0;
-}
-
-#define ON(procs, id) \
-	static void on_##id(void); \
-	TEST(id) \
-	{ \
-		setenv("GMP_MAXPROCS", #procs, 1); \
-		setenv("GMP_DEBUG", "sysmon=0,kern=none", 1); \
-		CHECK_EQ(gmp_run(alone, (void *)(uintptr_t)on_##id), 0); \
-	} \
-	static void on_##id(void)
 
 /* ---- order of the victims -------------------------------------------------------------------------------- */
 
