@@ -333,10 +333,10 @@ bool gmp_account_read(struct gmp_worker *w, struct gmp_sample *s)
 }
 
 /**
- * gmp_account_close() - close the books of an M: its sums pass to the group, its slot is free
+ * gmp_account_close() - close the books of an M: its sums are passed on, its slot is free
  * @w: worker that is no longer BOUND and still in its slot
  *
- * Context: process, grp->lock held.
+ * Context: process, grp->lock held (it does not sleep).
  */
 void gmp_account_close(struct gmp_worker *w)
 {
@@ -345,11 +345,11 @@ void gmp_account_close(struct gmp_worker *w)
 	lockdep_assert_held(&w->grp->lock);
 	if (WARN_ON_ONCE(!gmp_account_read(w, &s)))
 		return;
-	gmp_sums_add(&w->grp->gone, &s.since);
-	gmp_tally_add(&w->grp->gone_tally, &w->tally);
-	w->grp->gone_goroutine_ns += s.goroutine_ns;
-	w->grp->gone_scheduler_ns += s.scheduler_ns;
-	w->grp->gone_switches += s.u.switches;
+	gmp_sums_add(&w->gone->ms, &s.since);
+	gmp_tally_add(&w->gone->tally, &w->tally);
+	w->gone->goroutine_ns += s.goroutine_ns;
+	w->gone->scheduler_ns += s.scheduler_ns;
+	w->gone->switches += s.u.switches;
 	if (!gmp_group_is_dead(w->grp))
 		this_cpu_add(gmp_totals.oncpu_ns, s.k.oncpu_ns - w->out_oncpu);
 	preempt_disable();	/* readers wait while seq is odd */

@@ -96,7 +96,7 @@ static void group_free(struct gmp_group *grp)
 {
 	WARN_ON_ONCE(!xa_empty(&grp->workers) || grp->proc_dir || atomic_read(&grp->mapped));
 	xa_destroy(&grp->workers);
-	mutex_destroy(&grp->lock);
+	gmp_gone_free(grp);
 	mmdrop(grp->mm);
 	put_pid(grp->tgid);
 	gmp_uncharge(grp->charged_to, GMP_R_BYTES, grp->bytes);
@@ -139,7 +139,7 @@ struct gmp_group *gmp_group_create(const struct gmp_attach *a)
 		return ERR_PTR(-ENOMEM);
 	}
 	refcount_set(&grp->refs, 1);
-	mutex_init(&grp->lock);
+	spin_lock_init(&grp->lock);
 	xa_init_flags(&grp->workers, XA_FLAGS_ACCOUNT);
 	init_waitqueue_head(&grp->slot_free);
 	raw_spin_lock_init(&grp->standby_lock);

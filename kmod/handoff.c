@@ -413,9 +413,8 @@ int gmp_handoff_preempt(struct gmp_group *grp, unsigned long slot)
  * @grp: group of the calling process
  * @how: what it asks for, from user space
  *
- * Context: process, may sleep.
- * Return: 0; -EOPNOTSUPP if the module's parameter says so; -EINVAL; -EBUSY if it was done before;
- * -EINTR.
+ * Context: process.
+ * Return: 0; -EOPNOTSUPP if the module's parameter says so; -EINVAL; -EBUSY if it was done before.
  */
 int gmp_handoff_set(struct gmp_group *grp, const struct gmp_handoff *how)
 {
@@ -425,14 +424,13 @@ int gmp_handoff_set(struct gmp_group *grp, const struct gmp_handoff *how)
 		return -EOPNOTSUPP;
 	if (how->delay_ns < -1 || how->delay_ns > (s64)MAX_DELAY_NS || how->text_lo > how->text_hi)
 		return -EINVAL;
-	if (mutex_lock_killable(&grp->lock))
-		return -EINTR;
+	spin_lock(&grp->lock);
 	if (!grp->handoff) {
 		grp->how = *how;
 		smp_store_release(&grp->handoff, true);	/* KA-3: pairs with gmp_handoff_out() */
 		err = 0;
 	}
-	mutex_unlock(&grp->lock);
+	spin_unlock(&grp->lock);
 	return err;
 }
 

@@ -24,14 +24,16 @@
  *   gmp_users_lock (mutex)        the table of users                        limits.c
  *   gmp_names_lock (mutex)        directories below /proc/gmp               proc.c
  *   key_lock (mutex)              static key of preempt notifiers           hooks.c
- *   grp->lock (mutex)             slots of a group, sums of Ms that went    worker.c, proc_status.c
+ *   grp->lock (spin)              sums of Ms that went, number of Ms        worker.c, gone.c
  *   gmp_tasks_lock (raw spin)     hash of workers by task                   worker.c
  *   grp->standby_lock (raw spin)  who waits for whose P; task wake-ups      standby.c
  *
  * Nothing of this is taken by the scheduler's callbacks: sched_out runs under the run queue lock
  * and takes no lock at all (standby_lock is held while tasks are woken: it comes before that one).
  * No lock is held across proc_remove(), which waits for readers, and a reader may be held up by its
- * own page fault for as long as it likes. No reader takes a lock shared with another user's process.
+ * own page fault for as long as it likes. No reader takes a lock shared with another user's process;
+ * and none takes a mutex of its own, which it could keep for long: work items would wait for it, and
+ * those are shared (gone.c).
  */
 #ifndef GMP_INTERNAL_H
 #define GMP_INTERNAL_H
@@ -136,7 +138,7 @@ void gmp_limits_exit(void);
  * @carried: switched out with a goroutine
  * @carried_ns: on-CPU time of the stretches that ended so
  *
- * Guard: per-CPU for gmp_totals (its own CPU, preemption off); grp->lock for grp->gone.
+ * Guard: per-CPU for gmp_totals (its own CPU, preemption off); grp->lock in struct gmp_gone.
  */
 struct gmp_sums {
 	u64	oncpu_ns;
@@ -168,7 +170,7 @@ DECLARE_PER_CPU(struct gmp_sums, gmp_totals);
  * @slept: blocks that ended, by how long they took
  * @waited: stretches on the run queue that ended, by how long they took
  *
- * Guard: of an M as struct gmp_m_kern, under the same sequence counter; grp->lock for grp->gone_tally.
+ * Guard: of an M as struct gmp_m_kern, under the same sequence counter; grp->lock in struct gmp_gone.
  */
 struct gmp_tally {
 	u64	n[GMP_CAUSE_COUNT];
@@ -241,6 +243,37 @@ void gmp_account_tally(struct gmp_worker *w, struct gmp_tally *t);
 void gmp_sums_add(struct gmp_sums *to, const struct gmp_sums *what);
 void gmp_totals_read(struct gmp_sums *sum);
 
+/* ---- gone.c ------------------------------------------------------------------------------- */
+
+/* So many slots pass what their Ms have done on to one place, and are looked at under one lock. */
+#define GMP_GONE_SLOTS	64u
+
+/**
+ * struct gmp_gone - what the Ms that have gone from a run of slots have done
+ * @ms: sums of them
+ * @switches: the same of gmp_m_user.switches
+ * @goroutine_ns: the same of gmp_sample.goroutine_ns
+ * @scheduler_ns: the same of gmp_sample.scheduler_ns
+ * @tally: the same by cause and by length
+ *
+ * Guard: grp->lock.
+ */
+struct gmp_gone {
+	struct gmp_sums		ms;
+	u64			switches;
+	u64			goroutine_ns;
+	u64			scheduler_ns;
+	struct gmp_tally	tally;
+};
+
+typedef void gmp_add_gone_fn(void *sum, const struct gmp_gone *gone);
+typedef void gmp_add_worker_fn(void *sum, struct gmp_worker *w);
+
+struct gmp_gone *gmp_gone_get(struct gmp_group *grp, u32 slot);
+void gmp_gone_free(struct gmp_group *grp);
+void gmp_gone_sum(struct gmp_group *grp, gmp_add_gone_fn *add_gone, gmp_add_worker_fn *add_worker,
+		  void *sum);
+
 /* ---- clock.c ------------------------------------------------------------------------------ */
 
 void gmp_clock_init(void);
@@ -272,15 +305,11 @@ void gmp_clock_anchor(struct gmp_m_kern *k);
  * @retire: work item that takes the group out of /proc and the registry
  * @retired: completed by @retire
  * @proc_dir: gmp_names_lock; directory /proc/gmp/<nr>, NULL before and after
+ * @workers: slot to worker, read under RCU; entered under its own lock, taken out under @lock
  * @lock: guards what follows
- * @workers: written under @lock, read under RCU; slot to worker
- * @nr_workers: @lock; workers in @workers
+ * @nr_workers: @lock; workers in @workers whose books are open
  * @nr_registered: @lock; registrations ever
- * @gone: @lock; sums of the workers that have gone
- * @gone_switches: @lock; the same of gmp_m_user.switches
- * @gone_goroutine_ns: @lock; the same of gmp_sample.goroutine_ns
- * @gone_scheduler_ns: @lock; the same of gmp_sample.scheduler_ns
- * @gone_tally: @lock; the same by cause and by length
+ * @gone: by run of slots; an element goes from NULL to sums once, by cmpxchg; these: @lock
  * @slot_free: woken whenever a slot becomes free
  * @handoff: set once, with release, after @how (KA-3)
  * @how: constant once @handoff is set; as the process said
@@ -315,15 +344,11 @@ struct gmp_group {
 
 	struct proc_dir_entry	*proc_dir;
 
-	struct mutex		lock;
 	struct xarray		workers;
+	spinlock_t		lock;
 	u32			nr_workers;
 	u64			nr_registered;
-	struct gmp_sums		gone;
-	u64			gone_switches;
-	u64			gone_goroutine_ns;
-	u64			gone_scheduler_ns;
-	struct gmp_tally	gone_tally;
+	struct gmp_gone		*gone[DIV_ROUND_UP(GMP_MAX_M, GMP_GONE_SLOTS)];
 	wait_queue_head_t	slot_free;
 
 	bool			handoff;
@@ -398,6 +423,7 @@ enum gmp_worker_state {
  * @base_oncpu: constant; sum_exec_runtime at registration
  * @base_runq: constant; run_delay at registration
  * @grp: constant; holds a reference
+ * @gone: constant; where its sums go when it does
  * @task: constant; holds a reference
  * @tid: constant; holds a reference
  * @slot: constant
@@ -440,6 +466,7 @@ struct gmp_worker {
 	u64			base_oncpu;
 	u64			base_runq;
 	struct gmp_group	*grp;
+	struct gmp_gone		*gone;
 	struct task_struct	*task;
 	struct pid		*tid;
 	u32			slot;

@@ -4,8 +4,8 @@
  *
  * Owns:       struct cause_iter. Columns are described in Documentation/ABI/testing/procfs-gmp: they
  *             are only ever appended to, and a change here is a change there.
- * Locks:      grp->lock while the Ms that have gone are copied, or all are summed (hist); as in
- *             proc_status.c.
+ * Locks:      grp->lock, for a run of slots at a time (gone.c), while those that have gone are summed,
+ *             or all of them (hist).
  *
  * The position in `causes` is the place itself, as in proc_task.c: 0 the header, 1 the Ms that have
  * gone, else two more than the slot. Those that have gone come first: an M that goes while a reader
@@ -89,14 +89,16 @@ static void show_rows(struct seq_file *m, pid_t tid, u32 m_id, const struct gmp_
 				   gmp_cause_name(i), t->n[i], t->ns[i]);
 }
 
-static int show_gone(struct seq_file *m, struct cause_iter *it)
+static void add_gone(void *sum, const struct gmp_gone *gone)
 {
-	if (mutex_lock_killable(&it->grp->lock))
-		return -EINTR;
-	it->t = it->grp->gone_tally;
-	mutex_unlock(&it->grp->lock);
+	gmp_tally_add(sum, &gone->tally);
+}
+
+static void show_gone(struct seq_file *m, struct cause_iter *it)
+{
+	it->t = (struct gmp_tally) { };
+	gmp_gone_sum(it->grp, add_gone, NULL, &it->t);
 	show_rows(m, 0, -1, &it->t);
-	return 0;
 }
 
 static int causes_show(struct seq_file *m, void *v)
@@ -108,8 +110,10 @@ static int causes_show(struct seq_file *m, void *v)
 			   "blocked_ns");
 		return 0;
 	}
-	if (!it->w)
-		return show_gone(m, it);
+	if (!it->w) {
+		show_gone(m, it);
+		return 0;
+	}
 	gmp_account_tally(it->w, &it->t);
 	show_rows(m, gmp_proc_pid_nr(it->w->tid, m->file), it->w->m_id, &it->t);
 	return 0;
@@ -155,22 +159,13 @@ const struct proc_ops gmp_proc_causes_ops = {
 
 /* ---- hist -------------------------------------------------------------------------------------- */
 
-/* @sum begins as those that have gone; @one is room for a copy. */
-static int sum_tallies(struct gmp_group *grp, struct gmp_tally *sum, struct gmp_tally *one)
+/* The first of two tallies is the sum, the second one room for a copy. */
+static void add_worker(void *sum, struct gmp_worker *w)
 {
-	struct gmp_worker *w;
-	unsigned long slot;
+	struct gmp_tally *t = sum;
 
-	if (mutex_lock_killable(&grp->lock))
-		return -EINTR;
-	*sum = grp->gone_tally;
-	xa_for_each(&grp->workers, slot, w) {
-		gmp_account_tally(w, one);
-		gmp_tally_add(sum, one);
-		cond_resched();
-	}
-	mutex_unlock(&grp->lock);
-	return 0;
+	gmp_account_tally(w, &t[1]);
+	gmp_tally_add(&t[0], &t[1]);
 }
 
 static void show_hist(struct seq_file *m, const struct gmp_tally *t)
@@ -187,18 +182,16 @@ static int hist_show(struct seq_file *m, void *v)
 {
 	struct gmp_group *grp = m->private;
 	struct gmp_tally *t;
-	int err;
 
 	if (!gmp_group_is_alive(grp))
 		return -ENOENT;
-	t = kmalloc_array(2, sizeof(*t), GFP_KERNEL);
+	t = kcalloc(2, sizeof(*t), GFP_KERNEL);
 	if (!t)
 		return -ENOMEM;
-	err = sum_tallies(grp, &t[0], &t[1]);
-	if (!err)
-		show_hist(m, &t[0]);
+	gmp_gone_sum(grp, add_gone, add_worker, t);
+	show_hist(m, t);
 	kfree(t);
-	return err;
+	return 0;
 }
 
 static int hist_open(struct inode *inode, struct file *file)

@@ -4,9 +4,8 @@
  *
  * Owns:       nothing. Fields are described in Documentation/ABI/testing/procfs-gmp: they are only
  *             ever appended to, and a change here is a change there.
- * Locks:      grp->lock while the Ms of a process are summed, so that an M that goes meanwhile is
- *             counted once. It is taken by readers that may see the process, and by its own Ms when
- *             they come and go, nobody else. `stat` is for everyone and takes no lock.
+ * Locks:      grp->lock, for a run of slots at a time while the Ms of a process are summed (gone.c), so
+ *             that an M that goes meanwhile is counted once. `stat` is for everyone and takes no lock.
  */
 #include <linux/cred.h>
 #include <linux/fs.h>
@@ -108,30 +107,36 @@ struct status_sums {
 	u32		ps[GMP_P_DEAD + 1];
 };
 
-static int sum_ms(struct gmp_group *grp, struct status_sums *sum)
+static void add_gone(void *to, const struct gmp_gone *gone)
 {
-	struct gmp_worker *w;
-	struct gmp_sample s;
-	unsigned long slot;
+	struct status_sums *sum = to;
 
-	if (mutex_lock_killable(&grp->lock))
-		return -EINTR;
-	sum->ms = grp->gone;
-	sum->switches = grp->gone_switches;
-	sum->goroutine_ns = grp->gone_goroutine_ns;
-	sum->scheduler_ns = grp->gone_scheduler_ns;
+	gmp_sums_add(&sum->ms, &gone->ms);
+	sum->switches += gone->switches;
+	sum->goroutine_ns += gone->goroutine_ns;
+	sum->scheduler_ns += gone->scheduler_ns;
+}
+
+static void add_worker(void *to, struct gmp_worker *w)
+{
+	struct status_sums *sum = to;
+	struct gmp_sample s;
+
+	if (!gmp_account_read(w, &s))
+		return;
+	gmp_sums_add(&sum->ms, &s.since);
+	sum->switches += s.u.switches;
+	sum->goroutine_ns += s.goroutine_ns;
+	sum->scheduler_ns += s.scheduler_ns;
+}
+
+static void sum_ms(struct gmp_group *grp, struct status_sums *sum)
+{
+	spin_lock(&grp->lock);
 	sum->nr_ms = grp->nr_workers;
 	sum->nr_registered = grp->nr_registered;
-	xa_for_each(&grp->workers, slot, w) {
-		if (!gmp_account_read(w, &s))
-			continue;
-		gmp_sums_add(&sum->ms, &s.since);
-		sum->switches += s.u.switches;
-		sum->goroutine_ns += s.goroutine_ns;
-		sum->scheduler_ns += s.scheduler_ns;
-	}
-	mutex_unlock(&grp->lock);
-	return 0;
+	spin_unlock(&grp->lock);
+	gmp_gone_sum(grp, add_gone, add_worker, sum);
 }
 
 /* The words are the process's own; zero is no P, a status that is none of ours is not counted. */
@@ -207,13 +212,10 @@ static int status_show(struct seq_file *m, void *v)
 {
 	struct gmp_group *grp = m->private;
 	struct status_sums sum = { };
-	int err;
 
 	if (!gmp_group_is_alive(grp))
 		return -ENOENT;
-	err = sum_ms(grp, &sum);
-	if (err)
-		return err;
+	sum_ms(grp, &sum);
 	sum_ps(grp, &sum);
 	show_identity(m, grp);
 	show_numbers(m, grp, &sum);

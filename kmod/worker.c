@@ -6,7 +6,9 @@
  * Invariants: a task has at most one worker that is BOUND, and that one is in the hash; a slot
  *             holds at most one worker; a worker in a slot has its two pages. States: drawing in
  *             internal.h.
- * Locks:      grp->lock for slots; gmp_tasks_lock for changes of the hash, RCU for look-ups.
+ * Locks:      grp->lock where the number of Ms and their sums change; a slot is entered before that,
+ *             as memory may have to be found, with its books not open. gmp_tasks_lock for changes of
+ *             the hash. RCU for look-ups, of both.
  * Not here:   what a switch counts (account.c); what it does to a P (handoff.c).
  *
  * A notifier can be put in and taken out only by its own task, with preemption off, and not from
@@ -259,12 +261,12 @@ static void worker_reap(struct gmp_worker *w)
 
 	irq_work_sync(&w->died);
 	gmp_standby_close(w);
-	mutex_lock(&grp->lock);
+	spin_lock(&grp->lock);
 	gmp_account_close(w);
 	set_state(w, GMP_W_GONE);
 	xa_erase(&grp->workers, w->slot);
 	grp->nr_workers--;
-	mutex_unlock(&grp->lock);
+	spin_unlock(&grp->lock);
 
 	wake_up_all(&grp->slot_free);
 	uncount_thread(grp);
@@ -346,7 +348,8 @@ static struct gmp_worker *worker_create(struct gmp_group *grp, const struct gmp_
 		return NULL;
 	w->u = gmp_region_get(&grp->user, (u64)r->slot * sizeof(*w->u));
 	w->k = gmp_region_get(&grp->kern, (u64)r->slot * sizeof(*w->k));
-	if (!w->u || !w->k) {
+	w->gone = gmp_gone_get(grp, r->slot);
+	if (!w->u || !w->k || !w->gone) {
 		kfree(w);
 		return NULL;
 	}
@@ -366,26 +369,35 @@ static struct gmp_worker *worker_create(struct gmp_group *grp, const struct gmp_
 	return w;
 }
 
-/* Enter the worker into its slot, books open. */
+/* Open the books of a worker that is in its slot, unless its process has given up: then out again. */
+static int worker_open(struct gmp_worker *w)
+{
+	struct gmp_group *grp = w->grp;
+	int err = 0;
+
+	spin_lock(&grp->lock);
+	if (gmp_group_is_dead(grp)) {
+		xa_erase(&grp->workers, w->slot);
+		err = -ENOTCONN;
+	} else {
+		gmp_account_open(w);
+		grp->nr_workers++;
+		grp->nr_registered++;
+	}
+	spin_unlock(&grp->lock);
+	if (err)
+		wake_up_all(&grp->slot_free);
+	return err;
+}
+
+/* Enter the worker into its slot, books open. Who finds it there before learns that they are not. */
 static int worker_insert(struct gmp_worker *w)
 {
 	struct gmp_group *grp = w->grp;
-	int err = -ENOTCONN;
 
-	if (mutex_lock_killable(&grp->lock))
-		return -EINTR;
 	if (gmp_group_is_dead(grp))
-		goto out;
-	err = xa_insert(&grp->workers, w->slot, NULL, GFP_KERNEL_ACCOUNT);
-	if (err)
-		goto out;
-	gmp_account_open(w);
-	xa_store(&grp->workers, w->slot, w, GFP_KERNEL_ACCOUNT);
-	grp->nr_workers++;
-	grp->nr_registered++;
-out:
-	mutex_unlock(&grp->lock);
-	return err;
+		return -ENOTCONN;
+	return xa_insert(&grp->workers, w->slot, w, GFP_KERNEL_ACCOUNT) ?: worker_open(w);
 }
 
 /* Is the slot's worker about to leave by itself? */

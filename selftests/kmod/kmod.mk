@@ -19,7 +19,7 @@ V ?= 0
 kmod_say = $(if $(filter 1,$(V)),,@printf '  %-7s %s\n' $(1) $(patsubst $(O)/%,%,$@);)
 
 KMOD_TEST_NAMES := dev_test handoff_abi_test handoff_signal_test lifetime_test proc_test cause_test gtable_test trace_test
-KMOD_TEST_NAMES += stress_test rmmod_test limits_test safety_test soak_test fuzz kfunc_test peek_test
+KMOD_TEST_NAMES += stress_test rmmod_test limits_test throttle_test safety_test soak_test fuzz kfunc_test peek_test
 KMOD_TESTS := $(addprefix $(O)/selftests/kmod/,$(KMOD_TEST_NAMES))
 
 # What a program is made of besides its main file.
