@@ -107,6 +107,7 @@ static void group_free(struct gmp_group *grp)
 static void group_identify(struct gmp_group *grp)
 {
 	grp->tgid = get_pid(task_tgid(current));
+	grp->uid = current_uid();
 	grp->nr = task_tgid_nr(current);
 	grp->mm = current->mm;
 	mmgrab(grp->mm);
@@ -220,7 +221,7 @@ static int registry_insert(struct gmp_group *grp, struct gmp_group **left)
 		err = gmp_charge(grp->charged_to, GMP_R_PROCESSES, 1);	/* until retire_work() */
 	if (err)
 		return err;
-	was = xa_store(&registry, grp->nr, grp, GFP_KERNEL_ACCOUNT);
+	was = xa_store(&registry, grp->nr, grp, GFP_KERNEL);
 	if (xa_is_err(was)) {
 		gmp_uncharge(grp->charged_to, GMP_R_PROCESSES, 1);
 		return xa_err(was);

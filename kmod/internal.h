@@ -21,7 +21,6 @@
  * Lock order, outermost first (lockdep asserts where each is needed):
  *
  *   gmp_registry_lock (mutex)     the registry of groups                    group.c
- *   gmp_users_lock (mutex)        the table of users                        limits.c
  *   gmp_names_lock (mutex)        directories below /proc/gmp               proc.c
  *   key_lock (mutex)              static key of preempt notifiers           hooks.c
  *   grp->lock (spin)              sums of Ms that went, number of Ms        worker.c, gone.c
@@ -107,13 +106,13 @@ enum gmp_resource {
 
 /**
  * struct gmp_user - whom a process is charged to
- * @refs: goes to zero under gmp_users_lock only
- * @uid: constant; real user id, its key in the table
+ * @refs: goes to zero under the lock of the table only
+ * @key: constant; its key in the table
  * @charged: atomic; what his processes have, by enum gmp_resource
  */
 struct gmp_user {
 	refcount_t	refs;
-	kuid_t		uid;
+	unsigned long	key;
 	atomic_long_t	charged[GMP_RESOURCES];
 };
 
@@ -290,6 +289,7 @@ void gmp_clock_anchor(struct gmp_m_kern *k);
  * @mm: constant; the address space it attached with, held by mmgrab(): only its flags are looked at
  * @charged_to: constant; holds a reference
  * @bytes: constant; charged to @charged_to for the regions
+ * @uid: constant; real user id it attached with
  * @nr: constant; number of @tgid in the initial namespace, its key in the registry
  * @nr_m: constant; slots
  * @nr_p: constant; P words
@@ -326,6 +326,7 @@ struct gmp_group {
 	struct mm_struct	*mm;
 	struct gmp_user		*charged_to;
 	u64			bytes;
+	kuid_t			uid;
 	unsigned long		nr;
 	u32			nr_m;
 	u32			nr_p;

@@ -5,7 +5,8 @@
  * Owns:       struct gmp_user; what is charged, in all and to each; the parameters max_*.
  * Invariants: what is charged in all is the sum of what is charged to each user; a user is there while
  *             a group of his is.
- * Locks:      gmp_users_lock for the table. The charges are atomic: no lock is needed to give one back.
+ * Locks:      the table's own, a spinlock: who gets no CPU time cannot keep it, and memory is found with
+ *             it dropped. The charges are atomic: no lock is needed to give one back.
  * Not here:   when something is charged: a process until its group is retired, its bytes for as long as
  *             the group is there (group.c), a thread from its registration until it is reaped
  *             (worker.c).
@@ -77,25 +78,20 @@ static const struct {
 
 static atomic_long_t charged[GMP_RESOURCES];
 
-static DEFINE_MUTEX(gmp_users_lock);
-/* User id to user. Changed and read under gmp_users_lock. */
+/* Key to user. Changed and read under its own lock. */
 static DEFINE_XARRAY(users);
 
 /* ---- users --------------------------------------------------------------------------------- */
 
-static struct gmp_user *user_create(kuid_t uid)
+static struct gmp_user *user_create(unsigned long key)
 {
 	struct gmp_user *user = kzalloc(sizeof(*user), GFP_KERNEL_ACCOUNT);
 
-	lockdep_assert_held(&gmp_users_lock);
 	if (!user)
 		return NULL;
 	refcount_set(&user->refs, 1);
-	user->uid = uid;
-	if (!xa_is_err(xa_store(&users, __kuid_val(uid), user, GFP_KERNEL_ACCOUNT)))
-		return user;
-	kfree(user);
-	return NULL;
+	user->key = key;
+	return user;
 }
 
 /**
@@ -106,17 +102,19 @@ static struct gmp_user *user_create(kuid_t uid)
  */
 struct gmp_user *gmp_user_get(void)
 {
-	kuid_t uid = current_uid();
-	struct gmp_user *user;
+	struct gmp_user *there, *fresh = user_create(__kuid_val(current_uid()));
 
-	mutex_lock(&gmp_users_lock);
-	user = xa_load(&users, __kuid_val(uid));
-	if (user)
-		refcount_inc(&user->refs);
-	else
-		user = user_create(uid);
-	mutex_unlock(&gmp_users_lock);
-	return user;
+	if (!fresh)
+		return NULL;
+	xa_lock(&users);
+	there = __xa_cmpxchg(&users, fresh->key, NULL, fresh, GFP_KERNEL);
+	if (there && !xa_is_err(there))
+		refcount_inc(&there->refs);
+	xa_unlock(&users);
+	if (!there)
+		return fresh;
+	kfree(fresh);
+	return xa_is_err(there) ? NULL : there;
 }
 
 /**
@@ -129,10 +127,10 @@ void gmp_user_put(struct gmp_user *user)
 {
 	unsigned int i;
 
-	if (!refcount_dec_and_mutex_lock(&user->refs, &gmp_users_lock))
+	if (!refcount_dec_and_lock(&user->refs, &users.xa_lock))
 		return;
-	xa_erase(&users, __kuid_val(user->uid));
-	mutex_unlock(&gmp_users_lock);
+	__xa_erase(&users, user->key);
+	xa_unlock(&users);
 	for (i = 0; i < GMP_RESOURCES; i++)
 		WARN_ON_ONCE(atomic_long_read(&user->charged[i]));
 	kfree(user);

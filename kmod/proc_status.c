@@ -166,7 +166,7 @@ static void show_identity(struct seq_file *m, struct gmp_group *grp)
 {
 	struct task_struct *leader = get_pid_task(grp->tgid, PIDTYPE_TGID);
 	char comm[TASK_COMM_LEN] = "";
-	kuid_t uid = grp->charged_to->uid;
+	kuid_t uid = grp->uid;
 
 	if (leader) {
 		get_task_comm(comm, leader);
