@@ -11,21 +11,21 @@
  *             the group is there (group.c), a thread from its registration until it is reaped
  *             (worker.c).
  *
- * A user is a real user id when the process attaches; as with other limits of the kernel, CAP_SYS_RESOURCE
- * exempts from those of the user, and nothing from those of the module.
+ * A user is a real user id when the process attaches, or whoever answers for it (user_key()); as with other
+ * limits of the kernel, CAP_SYS_RESOURCE exempts from those of the user, and nothing from those of the module.
  *
  * Bytes are what the two regions of a process can come to, not what it has touched so far: a process that
  * was let in never finds a page missing later, where all that could be said to it is SIGBUS. What it has
  * touched is charged to its memory control group, page by page (pages.c).
  *
- * Considered and not taken: ucounts, which would add up the users that one user makes in his own user
- * namespaces; modules do not get them. Those users have a limit each, and all of them that of the module.
+ * Considered and not taken: ucounts, which do the like for limits of the kernel; modules do not get them.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/uidgid.h>
+#include <linux/user_namespace.h>
 #include <linux/workqueue.h>
 
 #include "internal.h"
@@ -43,7 +43,7 @@ MODULE_PARM_DESC(max_processes, "Processes that may be attached at a time (defau
 static unsigned int max_user_processes = 128;
 module_param(max_user_processes, uint, 0644);
 MODULE_PARM_DESC(max_user_processes,
-		 "The same per real user id; CAP_SYS_RESOURCE exempts (default 128)");
+		 "The same per user; CAP_SYS_RESOURCE exempts (default 128)");
 
 static unsigned int max_threads = 65536;
 module_param(max_threads, uint, 0644);
@@ -52,7 +52,7 @@ MODULE_PARM_DESC(max_threads, "Threads that may be registered at a time (default
 static unsigned int max_user_threads = 32768;
 module_param(max_user_threads, uint, 0644);
 MODULE_PARM_DESC(max_user_threads,
-		 "The same per real user id; CAP_SYS_RESOURCE exempts (default 32768)");
+		 "The same per user; CAP_SYS_RESOURCE exempts (default 32768)");
 
 static unsigned int max_kbytes = 4096 * 1024;
 module_param(max_kbytes, uint, 0644);
@@ -62,7 +62,7 @@ MODULE_PARM_DESC(max_kbytes,
 static unsigned int max_user_kbytes = 1024 * 1024;
 module_param(max_user_kbytes, uint, 0644);
 MODULE_PARM_DESC(max_user_kbytes,
-		 "The same per real user id; CAP_SYS_RESOURCE exempts (default 1048576)");
+		 "The same per user; CAP_SYS_RESOURCE exempts (default 1048576)");
 
 /* The parameters of a resource, how much one of them stands for, and what they count for at most. */
 static const struct {
@@ -83,6 +83,23 @@ static DEFINE_XARRAY(users);
 
 /* ---- users --------------------------------------------------------------------------------- */
 
+/*
+ * A user may have 65536 subordinate user ids (newuidmap): what runs under them in a user namespace he made
+ * counts as his. A namespace that root made, as for a container, is a user of its own, with all it has.
+ */
+static unsigned long user_key(void)
+{
+	struct user_namespace *ns = current_user_ns();
+
+	if (ns == &init_user_ns)
+		return __kuid_val(current_uid());
+	while (ns->parent != &init_user_ns)
+		ns = ns->parent;
+	if (uid_eq(ns->owner, GLOBAL_ROOT_UID))
+		return (unsigned long)ns->ns.inum << 32;	/* no user id has these bits */
+	return __kuid_val(ns->owner);
+}
+
 static struct gmp_user *user_create(unsigned long key)
 {
 	struct gmp_user *user = kzalloc(sizeof(*user), GFP_KERNEL_ACCOUNT);
@@ -102,7 +119,7 @@ static struct gmp_user *user_create(unsigned long key)
  */
 struct gmp_user *gmp_user_get(void)
 {
-	struct gmp_user *there, *fresh = user_create(__kuid_val(current_uid()));
+	struct gmp_user *there, *fresh = user_create(user_key());
 
 	if (!fresh)
 		return NULL;

@@ -233,6 +233,130 @@ TEST_F(limits, two_users)
 		EXPECT_EQ(0, end_child(pid[i]));
 }
 
+/* ---- users within a user namespace ----------------------------------------------------------- */
+
+/* A user namespace with ids of its own; in it a process for each of them attaches. */
+struct space {
+	uid_t owner;
+	int made[2], mapped[2], said[2], go[2];
+};
+
+/* Its real user id is one that no other member has. */
+static int inner_main(const struct space *s, int id)
+{
+	struct gmp_attach a;
+	char answer;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	answer = setresuid(id, id, id) ? 127 : -dev_attach_fd(dev_open(), &a, 1, 1);
+	if (write(s->said[1], &answer, 1) != 1)
+		return 1;
+	hear(s->go[0]);
+	return 0;
+}
+
+static int space_main(void *arg)
+{
+	struct space *s = arg;
+	pid_t pid[4];
+	int i;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if ((s->owner && become_user(s->owner)) || unshare(CLONE_NEWUSER))
+		return 1;
+	tell(s->made[1]);
+	hear(s->mapped[0]);
+	if (setresuid(0, 0, 0))
+		return 2;
+	for (i = 0; i < 4; i++) {
+		pid[i] = fork();
+		if (!pid[i])
+			_exit(inner_main(s, i + 1));
+	}
+	for (i = 0; i < 4; i++)
+		end_child(pid[i]);
+	return 0;
+}
+
+/* Root maps the ids, as newuidmap does for those who may have them. */
+static bool space_start(struct space *s, pid_t *pid)
+{
+	char path[64];
+
+	if (pipe(s->made) || pipe(s->mapped) || pipe(s->said) || pipe(s->go))
+		return false;
+	*pid = start_child(space_main, s);
+	close(s->made[1]);
+	if (!hear(s->made[0]))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/uid_map", *pid);
+	if (write_file(path, "0 100000 10"))
+		return false;
+	tell(s->mapped[1]);
+	return true;
+}
+
+/* How many of the four were let in; all the others must have been told EAGAIN. */
+static int space_let_in(const struct space *s)
+{
+	char answer;
+	int i, ok = 0;
+
+	for (i = 0; i < 4; i++) {
+		if (read(s->said[0], &answer, 1) != 1 || (answer && answer != EAGAIN))
+			return -1;
+		ok += !answer;
+	}
+	return ok;
+}
+
+static void space_end(const struct space *s, pid_t pid)
+{
+	int i;
+
+	for (i = 0; i < 4; i++)
+		tell(s->go[1]);
+	end_child(pid);
+}
+
+/* Ids that a user has in his namespace count as he does. */
+TEST_F(limits, subordinate_ids_of_a_user)
+{
+	struct space s = { .owner = NOBODY };
+	struct member m = nobody, other = somebody;
+	pid_t space, pid[2];
+
+	ASSERT_EQ(0, set(self, "max_user_processes", "2"));
+	if (!space_start(&s, &space))
+		SKIP(return, "no user namespaces here");
+	EXPECT_EQ(2, space_let_in(&s));
+	EXPECT_EQ(EAGAIN, member_start(&m, &pid[0]));
+	EXPECT_EQ(0, member_start(&other, &pid[1]));
+	space_end(&s, space);
+	tell(m.go[1]);
+	tell(other.go[1]);
+	end_child(pid[0]);
+	end_child(pid[1]);
+}
+
+/* A namespace that root made is one user, whoever has what ids elsewhere. */
+TEST_F(limits, ids_of_a_container)
+{
+	struct space s[2] = { };
+	pid_t space[2];
+	int i;
+
+	ASSERT_EQ(0, set(self, "max_user_processes", "2"));
+	for (i = 0; i < 2; i++) {
+		if (!space_start(&s[i], &space[i]))
+			SKIP(return, "no user namespaces here");
+		EXPECT_EQ(2, space_let_in(&s[i]));
+	}
+	EXPECT_EQ(4, stat_value("processes"));
+	for (i = 0; i < 2; i++)
+		space_end(&s[i], space[i]);
+}
+
 /* Attaches; when its directory is being read attaches anew, in place of what is left there. Its answers. */
 static int twice_main(void *arg)
 {
