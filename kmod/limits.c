@@ -11,8 +11,9 @@
  *             the group is there (group.c), a thread from its registration until it is reaped
  *             (worker.c).
  *
- * A user is a real user id when the process attaches, or whoever answers for it (user_key()); as with other
- * limits of the kernel, CAP_SYS_RESOURCE exempts from those of the user, and nothing from those of the module.
+ * A user is a real user id when the process attaches, or whoever answers for it (user_key()); as with
+ * other limits of the kernel, CAP_SYS_RESOURCE exempts from those of the user, and nothing from those of
+ * the module.
  *
  * Bytes are what the two regions of a process can come to, not what it has touched so far: a process that
  * was let in never finds a page missing later, where all that could be said to it is SIGBUS. What it has
@@ -143,11 +144,15 @@ struct gmp_user *gmp_user_get(void)
 void gmp_user_put(struct gmp_user *user)
 {
 	unsigned int i;
+	bool last;
 
-	if (!refcount_dec_and_lock(&user->refs, &users.xa_lock))
-		return;
-	__xa_erase(&users, user->key);
+	xa_lock(&users);
+	last = refcount_dec_and_test(&user->refs);
+	if (last)
+		__xa_erase(&users, user->key);
 	xa_unlock(&users);
+	if (!last)
+		return;
 	for (i = 0; i < GMP_RESOURCES; i++)
 		WARN_ON_ONCE(atomic_long_read(&user->charged[i]));
 	kfree(user);
