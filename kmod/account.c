@@ -210,6 +210,9 @@ static void sample_since(const struct gmp_worker *w, struct gmp_sample *s)
 		.woken		= s->k.woken,
 		.carried	= s->k.carried,
 		.carried_ns	= s->k.carried_ns,
+		.p_blocked	= s->k.p_blocked,
+		.p_woken	= s->k.p_woken,
+		.p_lost		= s->k.p_lost,
 	};
 }
 
@@ -376,6 +379,9 @@ void gmp_sums_add(struct gmp_sums *to, const struct gmp_sums *what)
 	to->woken += what->woken;
 	to->carried += what->carried;
 	to->carried_ns += what->carried_ns;
+	to->p_blocked += what->p_blocked;
+	to->p_woken += what->p_woken;
+	to->p_lost += what->p_lost;
 }
 
 /**

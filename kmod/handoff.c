@@ -200,6 +200,7 @@ void gmp_handoff_out(struct gmp_worker *w, enum gmp_why why)
 	if (!word_to_blocked(w, &ps->word))
 		return;
 	gmp_count(&w->k->p_blocked);
+	this_cpu_inc(gmp_totals.p_blocked);
 	trace_gmp_block(w->grp->nr, w->m_id, nr, READ_ONCE(w->u->goid));
 	if (why != GMP_WHY_DEAD && !has_work(w->grp, ps))
 		return;
@@ -361,6 +362,7 @@ static bool word_to_running(struct gmp_worker *w)
 		return true;
 	WRITE_ONCE(w->u->lost, 1);	/* seen by the thread itself, on this CPU */
 	gmp_count(&w->k->p_lost);
+	this_cpu_inc(gmp_totals.p_lost);
 	return false;
 }
 

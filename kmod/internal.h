@@ -136,6 +136,9 @@ void gmp_limits_exit(void);
  * @woken: switched in after a block
  * @carried: switched out with a goroutine
  * @carried_ns: on-CPU time of the stretches that ended so
+ * @p_blocked: its P became takeable because it went to sleep
+ * @p_woken: a standby M was woken for that P
+ * @p_lost: it came back and the P was gone
  *
  * Guard: per-CPU for gmp_totals (its own CPU, preemption off); grp->lock in struct gmp_gone.
  */
@@ -149,6 +152,9 @@ struct gmp_sums {
 	u64	woken;
 	u64	carried;
 	u64	carried_ns;
+	u64	p_blocked;
+	u64	p_woken;
+	u64	p_lost;
 };
 
 DECLARE_PER_CPU(struct gmp_sums, gmp_totals);

@@ -78,6 +78,9 @@ static int stat_show(struct seq_file *m, void *v)
 	stat_line(m, "carried_ns", sum.carried_ns);
 	stat_causes(m);
 	stat_line(m, "bytes", gmp_charged(GMP_R_BYTES));
+	stat_line(m, "p_blocked", sum.p_blocked);
+	stat_line(m, "p_woken", sum.p_woken);
+	stat_line(m, "p_lost", sum.p_lost);
 	return 0;
 }
 
@@ -206,6 +209,9 @@ static void show_numbers(struct seq_file *m, struct gmp_group *grp, const struct
 	status_field(m, "Switches", sum->switches);
 	status_field(m, "GoroutineNs", sum->goroutine_ns);
 	status_field(m, "SchedulerNs", sum->scheduler_ns);
+	status_field(m, "PBlocked", sum->ms.p_blocked);
+	status_field(m, "PWoken", sum->ms.p_woken);
+	status_field(m, "PLost", sum->ms.p_lost);
 }
 
 static int status_show(struct seq_file *m, void *v)

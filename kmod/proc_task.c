@@ -196,7 +196,8 @@ static void show_header(struct seq_file *m, const struct task_iter *it)
 	seq_printf(m, " %14s %9s %9s %9s", "carried_ns", "switches", "last_goid", "last_why");
 	seq_printf(m, " %14s %16s %14s %14s %5s", "state_ns", "attached_ns", "base_oncpu_ns",
 		   "base_runq_ns", "slot");
-	seq_printf(m, " %14s %14s\n", "goroutine_ns", "scheduler_ns");
+	seq_printf(m, " %14s %14s", "goroutine_ns", "scheduler_ns");
+	seq_printf(m, " %9s %8s %8s\n", "p_blocked", "p_woken", "p_lost");
 }
 
 static void show_now(struct seq_file *m, const struct gmp_worker *w, const struct gmp_sample *s)
@@ -217,7 +218,8 @@ static void show_account(struct seq_file *m, const struct gmp_worker *w, const s
 		   s->k.last_out_ns ? WORD(why_names, s->k.last_why) : "-");
 	seq_printf(m, " %14llu %16llu %14llu %14llu %5u", s->state_ns, w->attached_ns,
 		   w->base_oncpu, w->base_runq, w->slot);
-	seq_printf(m, " %14llu %14llu\n", s->goroutine_ns, s->scheduler_ns);
+	seq_printf(m, " %14llu %14llu", s->goroutine_ns, s->scheduler_ns);
+	seq_printf(m, " %9llu %8llu %8llu\n", s->k.p_blocked, s->k.p_woken, s->k.p_lost);
 }
 
 static int tasks_show(struct seq_file *m, void *v)

@@ -54,6 +54,7 @@ static void give_event(struct gmp_worker *s, struct gmp_worker *w)
 	u32 p = READ_ONCE(w->p_nr);
 
 	gmp_count(&w->k->p_woken);
+	this_cpu_inc(gmp_totals.p_woken);
 	trace_gmp_handoff(w->grp->nr, w->m_id, s->m_id, p);
 	give_p(s, p);
 }

@@ -175,6 +175,43 @@ TEST_F(handoff, is_offered_and_taken)
 	EXPECT_EQ(1, self->d.k[0].p_lost);
 }
 
+/* How often an M let its P go, and how often it was taken: in each file, and still when the M has gone. */
+TEST_F(handoff, is_told_in_proc)
+{
+	static const char *const field[] = { "PBlocked", "PWoken", "PLost" };
+	static const char *const column[] = { "p_blocked", "p_woken", "p_lost" };
+	struct taker t = { .d = &self->d };
+	long long before[3], now[3];
+	pid_t pid = getpid();
+	pthread_t thread;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		before[i] = stat_value(column[i]);
+		EXPECT_EQ(0, status_value(pid, field[i]));
+	}
+	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
+	pthread_create(&thread, NULL, take, &t);
+	ASSERT_TRUE(WAIT_FOR(t.ready));
+	sleep_ms(600);
+	self->d.u[0].crit = 1;
+	pthread_join(thread, NULL);
+	ASSERT_TRUE(WAIT_FOR(status_value(pid, "Ms") == 1));
+	EXPECT_EQ(1, self->d.k[0].p_lost);
+	EXPECT_EQ((long long)self->d.k[0].p_blocked, task_value(pid, gettid_(), column[0]));
+	EXPECT_EQ((long long)self->d.k[0].p_woken, task_value(pid, gettid_(), column[1]));
+	EXPECT_EQ(1, task_value(pid, gettid_(), column[2]));
+	EXPECT_EQ((long long)self->d.k[0].p_woken, status_value(pid, "PWoken"));
+	for (i = 0; i < 3; i++) {
+		now[i] = status_value(pid, field[i]);
+		EXPECT_LE(1, now[i]);
+		EXPECT_EQ(now[i], stat_value(column[i]) - before[i]);
+	}
+	ASSERT_EQ(0, dev_unregister(self->d.fd));
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(now[i], status_value(pid, field[i]));
+}
+
 /* Blocked with nobody there: who comes later is sent to it at once. */
 TEST_F(handoff, late_standby)
 {

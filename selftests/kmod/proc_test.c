@@ -107,7 +107,7 @@ TEST_F(proc, stat_format)
 #define CAUSE_NAMES(e, text) "blocked_" text, "blocked_" text "_ns",
 		GMP_CAUSES(CAUSE_NAMES)
 #undef CAUSE_NAMES
-		"bytes",
+		"bytes", "p_blocked", "p_woken", "p_lost",
 	};
 	char *text = read_file("/proc/gmp/stat");
 
@@ -125,7 +125,7 @@ TEST_F(proc, status_format)
 		"Version", "Name", "Tgid", "Uid", "AttachedNs", "AgeNs", "Slots", "Ms", "MsTotal",
 		"Ps", "PsIdle", "PsRunning", "PsSyscall", "PsGcstop", "PsDead", "OnCpuNs", "RunqNs",
 		"BlockedNs", "Blocked", "Preempted", "Stopped", "Woken", "Carried", "CarriedNs",
-		"Switches", "GoroutineNs", "SchedulerNs",
+		"Switches", "GoroutineNs", "SchedulerNs", "PBlocked", "PWoken", "PLost",
 	};
 	char *text = read_file(self->status);
 	long long attached, age;
@@ -163,7 +163,7 @@ TEST_F(proc, tasks_format)
 		"tid", "m", "p", "goid", "gstatus", "mstate", "state", "cpu", "oncpu_ns", "runq_ns",
 		"blocked_ns", "blocked", "preempted", "stopped", "woken", "carried", "carried_ns",
 		"switches", "last_goid", "last_why", "state_ns", "attached_ns", "base_oncpu_ns",
-		"base_runq_ns", "slot", "goroutine_ns", "scheduler_ns",
+		"base_runq_ns", "slot", "goroutine_ns", "scheduler_ns", "p_blocked", "p_woken", "p_lost",
 	};
 	char *field[MAX_COLUMNS], *row;
 	struct table t;
