@@ -23,6 +23,7 @@
 
 #include "debug/code.h"
 #include "debug/guard.h"
+#include "os/textmap.h"
 #include "sync/label.h"
 
 #define MINUTE		60000000000ull
@@ -247,6 +248,20 @@ static uint32_t first_shown(const struct stack *s, bool *started)
 	return last;
 }
 
+/*
+ * The inner end of one that was halted: it may have been in a handler of ours, as to be preempted, and that in
+ * libc. Not if ours has called the program's.
+ */
+static uint32_t past_handlers(const struct stack *s)
+{
+	uint32_t kept = s->n < HEAD ? s->n : HEAD, first = 0;
+
+	for (uint32_t i = 1; i < kept && !rt_textmap_own(frame(s, i - 1)->at); i++)
+		if (by_signal(s, i + 1) && ours(frame(s, i - 1)))
+			first = i + 1;		/* behind libc's frame that returns from the handler */
+	return first;
+}
+
 /* The outer end: rt_g_main, rt_g_entry, and what of ours called the goroutine's function. */
 static uint32_t end_shown(const struct stack *s, uint32_t first)
 {
@@ -276,11 +291,17 @@ static uintptr_t start_of(const struct rt_g *gp)
 	return gp->h.goid == 1 ? (uintptr_t)rt_sched.main_fn : gp->h.start_pc;
 }
 
-/* Of @gp; in a call of ours, unless @exact. */
-static void print_frames(struct rt_tb *tb, const struct rt_g *gp, const struct stack *s, bool exact)
+/* How a goroutine came to stand there: what of ours is between it and that. */
+enum how {
+	PARKED,		/* a call of ours */
+	HALTED,		/* wherever it was; perhaps a handler of ours */
+	EXACT,		/* nothing: this is what is wrong */
+};
+
+static void print_frames(struct rt_tb *tb, const struct rt_g *gp, const struct stack *s, enum how how)
 {
 	bool started = true;
-	uint32_t first = exact ? 0 : first_shown(s, &started);
+	uint32_t first = how == PARKED ? first_shown(s, &started) : how == HALTED ? past_handlers(s) : 0;
 
 	print_range(tb, s, first, end_shown(s, first));
 	if (!started)
@@ -296,7 +317,7 @@ static bool on_its_stack(const struct rt_g *gp, const struct rt_regs *regs)
 	return gp->stack_hi && sp >= gp->stack_lo - RT_STACK_GUARD && sp <= gp->stack_hi;
 }
 
-static void print_stack(struct rt_tb *tb, const struct rt_g *gp, const struct rt_regs *regs, bool exact)
+static void print_stack(struct rt_tb *tb, const struct rt_g *gp, const struct rt_regs *regs, enum how how)
 {
 	static struct stack s;		/* one thread */
 
@@ -309,7 +330,7 @@ static void print_stack(struct rt_tb *tb, const struct rt_g *gp, const struct rt
 	}
 	collect_all(&s);
 	if (tb->level < RT_TB_SYSTEM)
-		print_frames(tb, gp, &s, exact);
+		print_frames(tb, gp, &s, how);
 	else
 		print_range(tb, &s, 0, s.n);
 }
@@ -334,11 +355,11 @@ static void print_where(struct rt_tb *tb, const struct rt_g *gp)
 	if (status == GMP_G_RUNNING || status == GMP_G_SYSCALL) {
 		regs = rt_halt_regs(tb->halt, rt_load_rlx(&gp->m));
 		if (regs)
-			print_stack(tb, gp, regs, true);
+			print_stack(tb, gp, regs, HALTED);
 		else
 			print_missing(tb, gp);
 	} else if (rt_regs_parked(gp, &parked)) {
-		print_stack(tb, gp, &parked, false);
+		print_stack(tb, gp, &parked, PARKED);
 	} else {
 		print_code(tb->out, start_of(gp), start_of(gp));	/* has not run yet */
 	}
@@ -364,7 +385,7 @@ void rt_tb_goroutine(struct rt_tb *tb, const struct rt_g *gp, const struct rt_re
 {
 	rt_tb_header(tb->out, gp, tb->now);
 	if (regs)
-		print_stack(tb, gp, regs, exact);
+		print_stack(tb, gp, regs, exact ? EXACT : PARKED);
 	else
 		print_where(tb, gp);
 	print_creation(tb, gp);

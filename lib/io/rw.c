@@ -21,7 +21,6 @@
 #include "sched/handler.h"
 #include "sched/sched.h"
 
-#define KERNEL_SIGSET	8u		/* size of the kernel's sigset_t */
 #define SIGPIPE_BIT	(1ull << (SIGPIPE - 1))
 
 /* ---- one try ----------------------------------------------------------------------------- */
@@ -49,13 +48,13 @@ static rt_noinline long writev_pipe(struct rt_netfd *f, const struct iovec *iov,
 	uint64_t set = SIGPIPE_BIT, was = 0;
 	long r;
 
-	rt_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&set, (long)&was, KERNEL_SIGSET, 0, 0);
+	rt_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&set, (long)&was, RT_KERNEL_SIGSET, 0, 0);
 	r = rt_sys_retry(SYS_writev, f->fd, (long)iov, cnt, 0, 0, 0);
 	if (was & SIGPIPE_BIT)
 		return r;
 	if (r == -EPIPE)
-		rt_sys_retry(SYS_rt_sigtimedwait, (long)&set, 0, (long)&at_once, KERNEL_SIGSET, 0, 0);
-	rt_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&was, 0, KERNEL_SIGSET, 0, 0);
+		rt_sys_retry(SYS_rt_sigtimedwait, (long)&set, 0, (long)&at_once, RT_KERNEL_SIGSET, 0, 0);
+	rt_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&was, 0, RT_KERNEL_SIGSET, 0, 0);
 	return r;
 }
 

@@ -9,6 +9,8 @@
 
 #include "base/inject.h"
 
+#define RT_KERNEL_SIGSET	8u	/* size of the sigset_t of a system call */
+
 /* A raw system call that leaves errno alone: the caller may be a goroutine about to move. */
 static inline long rt_syscall6(long nr, long a, long b, long c, long d, long e, long f)
 {

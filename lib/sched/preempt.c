@@ -114,6 +114,16 @@ static bool may_stop(struct rt_m *mp, struct rt_g *gp, const ucontext_t *uc)
 	       !in_handler(mp, gp, uc);
 }
 
+/*
+ * SIGURG is blocked in the handler: who sends faster than it returns would fill the goroutine's stack with frames.
+ * It is not when others use the thread, within the handler: they have the mask it had before. One that comes now
+ * finds the runtime.
+ */
+static void let_others(const ucontext_t *uc)
+{
+	rt_syscall6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&uc->uc_sigmask, 0, RT_KERNEL_SIGSET, 0, 0);
+}
+
 /* The G waits for this M; or, if the thread is locked to it, in the global queue like a yield. */
 static void stop_self(struct rt_m *mp, struct rt_g *gp)
 {
@@ -145,6 +155,7 @@ static void come_back(const ucontext_t *uc, bool own)
 	/* Who waits for a lock that it has lets its P go, with the module. Else it is not stopped with one. */
 	if (!rt_sched.handoff && (!own || gp->nopreempt))
 		return;
+	let_others(uc);
 	if (own && mp->rescued && gp->tied == RT_TIED)
 		rt_p_wait_tied(mp, gp);
 	else
@@ -165,6 +176,7 @@ static void in_own_code(const ucontext_t *uc)
 	if (!mp || !may_stop(mp, gp, uc))
 		return;
 	saved = errno;		/* others will use this thread meanwhile */
+	let_others(uc);
 	stop_self(mp, gp);
 	errno = saved;
 }
@@ -401,10 +413,6 @@ RT_PUBLIC void gmp_nopreempt_end(void)
 
 /* ---- bring-up ---------------------------------------------------------------------------------------------------- */
 
-/*
- * SA_NODEFER and an empty mask: the thread goes on with other goroutines inside the handler, with the
- * signal mask it had. SA_RESTART for calls that can be. No SA_ONSTACK: the frame is the goroutine's.
- */
 uintptr_t rt_preempt_handler(void)
 {
 	return installed ? (uintptr_t)on_sigurg : 0;
@@ -444,9 +452,13 @@ void rt_preempt_block_again(void)
 	pthread_sigmask(SIG_BLOCK, &ours, NULL);
 }
 
+/*
+ * SA_RESTART for calls that can be. No SA_ONSTACK: the frame is the goroutine's. Rejected: SA_NODEFER, which would
+ * spare a system call when a goroutine is stopped (let_others()).
+ */
 int rt_preempt_init(void)
 {
-	struct sigaction sa = { .sa_sigaction = on_sigurg, .sa_flags = SA_SIGINFO | SA_RESTART | SA_NODEFER };
+	struct sigaction sa = { .sa_sigaction = on_sigurg, .sa_flags = SA_SIGINFO | SA_RESTART };
 
 	installed = false;
 	if (rt_env.asyncpreemptoff)

@@ -196,6 +196,54 @@ PTEST(a_goroutine_that_was_preempted)
 	LACKS(d, "restore_rt");
 }
 
+static _Atomic pid_t runner_tid;
+
+static void runner_with_tid(void *arg)
+{
+	runner_tid = gettid();
+	runner(arg);
+}
+
+/* Anybody may send it that signal: nearly always it is in the handler that looks whose it is. */
+static void *storm(void *arg)
+{
+	while (!stop)
+		tgkill(getpid(), runner_tid, SIGURG);
+	return arg;
+}
+
+static int dump_in_handler(void *arg)
+{
+	pthread_t t;
+
+	(void)arg;
+	gmp_go(runner_with_tid, NULL);
+	until_running();
+	CHECK_EQ(pthread_create(&t, NULL, storm, NULL), 0);
+	for (int i = 0; i < 30; i++)
+		CHECK_EQ(gmp_dump(1), 0);
+	stop = 1;
+	pthread_join(t, NULL);
+	return 0;
+}
+
+static void run_dump_in_handler(void *arg)
+{
+	setenv("GMP_MAXPROCS", "2", 1);
+	run(dump_in_handler, arg);
+}
+
+/* Likewise one that was halted when it was in the handler. */
+TEST(a_goroutine_in_the_handler)
+{
+	struct death d = die(run_dump_in_handler, NULL);
+
+	EXITED(d, 0);
+	LIKE(d, "^compute\\(\\.\\.\\.\\)$");
+	LACKS(d, "restore_rt");
+	LACKS(d, "on_sigurg");
+}
+
 /* A wait is shown by its place in the source: the line of gmp_chan_recv() above. */
 TEST(inlined_calls_and_lines)
 {

@@ -316,3 +316,54 @@ TEST(changing_number_of_processors)
 {
 	torture("2", 6, one_in(), one_in() ? RT_INJ_POINTS : 0);	/* 0: they are not counted */
 }
+
+/* ---- goroutines that stand where the runtime stops them, for long ------------------------------------------ */
+
+static _Atomic int computes, enough;
+
+static __attribute__((noinline)) void compute(void)
+{
+	for (computes = 1; !enough;)
+		__asm__ volatile("");
+}
+
+static void runner(void *arg)
+{
+	(void)arg;
+	compute();
+	__asm__ volatile("");
+}
+
+static int dump_often(void *arg)
+{
+	for (int i = 0; i < 3; i++)
+		gmp_go(runner, arg);
+	while (!computes)
+		gmp_sleep(1000000);
+	for (int i = 0; i < 40; i++) {
+		gmp_sleep(3000000);
+		CHECK_EQ(gmp_dump(2), 0);
+	}
+	enough = 1;
+	return 0;
+}
+
+/* It is the runtime's handler that was halted, and the goroutine's own function that is shown. */
+TEST(dump_of_one_in_the_handler)
+{
+	static char said[1 << 20];
+	int fd[2];
+	pid_t pid = gmptest_fork(fd);
+
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		dup2(fd[1], 2);
+		setenv("GMP_MAXPROCS", "2", 1);
+		setenv("GMP_INJECT", "1:1:25", 1);	/* RT_INJ_PREEMPT: it has decided to stop, and is delayed */
+		_exit(gmp_run(dump_often, NULL));
+	}
+	CHECK_EQ(gmptest_collect(fd[0], pid, said, sizeof(said)), 0);
+	CHECK(strstr(said, "\ncompute(...)\n"));
+	if (strstr(said, "on_sigurg") || strstr(said, "restore_rt"))
+		GMPTEST_FAIL_("the handler is shown: %s", said);
+}
