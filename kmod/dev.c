@@ -5,7 +5,7 @@
  * Owns:       struct gmp_file.
  * Invariants: a file serves the process that opened it and no other; it gets at most one group, and
  *             keeps that until its release, dead or not.
- * Locks:      none; f->grp is set under gmp_registry_lock (group.c).
+ * Locks:      none; f->grp is set under the lock of the registry (group.c).
  * Not here:   what the commands do.
  *
  * Every command is refused in the same order: ENOTTY unknown; EPERM another process; EFAULT and
@@ -24,7 +24,7 @@
 /**
  * struct gmp_file - an open /dev/gmp
  * @opener: constant; process that opened it, holds a reference
- * @grp: set once under gmp_registry_lock (KA-2); holds a reference
+ * @grp: set once under the lock of the registry (KA-2); holds a reference
  */
 struct gmp_file {
 	struct pid		*opener;

@@ -5,7 +5,7 @@
  * Owns:       struct gmp_group; the registry.
  * Invariants: a process has at most one group that is not dead; a group is in the registry from
  *             gmp_group_publish() until its retirement at the latest; dead is set before it leaves.
- * Locks:      gmp_registry_lock for changes of the registry, RCU + refcount for look-ups.
+ * Locks:      the registry's own, a spinlock, for its changes; RCU + refcount for look-ups.
  * Not here:   its Ms (worker.c), its pages (pages.c), its directory (proc.c), what it may have (limits.c).
  *
  *           gmp_group_create()       gmp_group_publish()
@@ -45,8 +45,10 @@ MODULE_PARM_DESC(max_slots, "Slots for threads a process may ask for (default an
 /* How long a release waits for the readers of its directory. */
 #define RETIRE_WAIT	HZ
 
-static DEFINE_MUTEX(gmp_registry_lock);
-/* Number of the process in the initial pid namespace to group. Changed under gmp_registry_lock. */
+/*
+ * Number of the process in the initial pid namespace to group. Changed under its own lock, with the memory found
+ * before: all processes that attach or go come by here, and a mutex is kept by who gets no CPU time (gone.c).
+ */
 static DEFINE_XARRAY(registry);
 
 /* Only work that may wait for a reader of /proc; never what a task's death waits for. */
@@ -94,7 +96,7 @@ static void group_free_rcu(struct rcu_head *rcu)
 
 static void group_free(struct gmp_group *grp)
 {
-	WARN_ON_ONCE(!xa_empty(&grp->workers) || grp->proc_dir || atomic_read(&grp->mapped));
+	WARN_ON_ONCE(gmp_xa_has_any(&grp->workers) || grp->proc_dir || atomic_read(&grp->mapped));
 	xa_destroy(&grp->workers);
 	gmp_gone_free(grp);
 	mmdrop(grp->mm);
@@ -200,48 +202,62 @@ static int registry_clear(const struct gmp_group *grp, struct gmp_group **left)
 {
 	struct gmp_group *old = xa_load(&registry, grp->nr);
 
-	lockdep_assert_held(&gmp_registry_lock);
+	lockdep_assert_held(&registry.xa_lock);
 	if (!old)
 		return 0;
 	if (old->tgid == grp->tgid && !gmp_group_is_dead(old))
 		return -EBUSY;
 	gmp_group_kill(old);
-	xa_erase(&registry, grp->nr);
+	__xa_erase(&registry, grp->nr);
 	*left = old;
 	return 0;
 }
 
-static int registry_insert(struct gmp_group *grp, struct gmp_group **left)
+/* @charged: 0, or why the group could not be charged. */
+static int registry_insert(struct gmp_group *grp, int charged, struct gmp_group **left)
 {
-	struct gmp_group *was;
-	int err;
+	int err = registry_clear(grp, left) ?: charged;
 
-	err = registry_clear(grp, left);
 	if (!err)
-		err = gmp_charge(grp->charged_to, GMP_R_PROCESSES, 1);	/* until retire_work() */
+		err = xa_err(__xa_store(&registry, grp->nr, grp, GFP_NOWAIT | __GFP_NOWARN));
 	if (err)
 		return err;
-	was = xa_store(&registry, grp->nr, grp, GFP_KERNEL);
-	if (xa_is_err(was)) {
-		gmp_uncharge(grp->charged_to, GMP_R_PROCESSES, 1);
-		return xa_err(was);
-	}
 	refcount_inc(&grp->refs);
 	__module_get(THIS_MODULE);	/* until retire_work() */
 	atomic_long_inc(&gmp_nr_attached);
 	return 0;
 }
 
-static int try_publish(struct gmp_group *grp, struct gmp_group **slot, struct gmp_group **left)
+/* -ENOMEM: what was reserved went with the entry of one that was cleared or retired meanwhile. */
+static int publish_reserved(struct gmp_group *grp, int charged, struct gmp_group **slot,
+			    struct gmp_group **left)
 {
 	int err;
 
-	if (mutex_lock_killable(&gmp_registry_lock))
-		return -EINTR;
-	err = *slot ? -EBUSY : registry_insert(grp, left);
+	xa_lock(&registry);
+	err = *slot ? -EBUSY : registry_insert(grp, charged, left);
 	if (!err)
 		smp_store_release(slot, grp);	/* KA-2: pairs with file_group() in dev.c */
-	mutex_unlock(&gmp_registry_lock);
+	xa_unlock(&registry);
+	return err;
+}
+
+static int try_publish(struct gmp_group *grp, struct gmp_group **slot, struct gmp_group **left)
+{
+	int charged = gmp_charge(grp->charged_to, GMP_R_PROCESSES, 1);	/* until retire_work() */
+	int err;
+
+	do {
+		err = xa_reserve(&registry, grp->nr, GFP_KERNEL);
+		if (err)
+			break;
+		err = publish_reserved(grp, charged, slot, left);
+	} while (err == -ENOMEM);
+	if (!err)
+		return 0;
+	xa_release(&registry, grp->nr);
+	if (!charged)
+		gmp_uncharge(grp->charged_to, GMP_R_PROCESSES, 1);
 	return err;
 }
 
@@ -255,7 +271,7 @@ static int try_publish(struct gmp_group *grp, struct gmp_group **slot, struct gm
  *
  * Context: process, may sleep, can be killed.
  * Return: 0; -EBUSY if the file or the process is attached already; -EAGAIN if a limit of the
- * module is reached; -ENOMEM; -EINTR.
+ * module is reached; -ENOMEM.
  */
 int gmp_group_publish(struct gmp_group *grp, struct gmp_group **slot)
 {
@@ -285,9 +301,7 @@ static void retire_work(struct work_struct *work)
 	bool mine;
 
 	gmp_proc_remove(grp);
-	mutex_lock(&gmp_registry_lock);
 	mine = xa_cmpxchg(&registry, grp->nr, grp, NULL, 0) == grp;
-	mutex_unlock(&gmp_registry_lock);
 	gmp_uncharge(grp->charged_to, GMP_R_PROCESSES, 1);
 	if (mine)
 		gmp_group_put(grp);	/* not the last reference: the work item has one */
@@ -409,6 +423,6 @@ int gmp_group_init(void)
 void gmp_group_exit(void)
 {
 	destroy_workqueue(retire_wq);
-	WARN_ON_ONCE(!xa_empty(&registry));
+	WARN_ON_ONCE(gmp_xa_has_any(&registry));
 	xa_destroy(&registry);
 }

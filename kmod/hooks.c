@@ -70,26 +70,27 @@ static struct tracepoint *find_tracepoint(const char *name)
 static void key_idle(struct work_struct *work);
 
 static DEFINE_MUTEX(key_lock);
-static bool key_on;				/* key_lock */
+static bool key_on;				/* changed under key_lock; KA-7 */
 static DECLARE_DELAYED_WORK(key_idle_work, key_idle);
 
-static void key_switch(bool on)
+/* Who charges itself now finds it off, and waits for the lock, or is seen here. */
+static void key_off(void)
 {
 	lockdep_assert_held(&key_lock);
-	if (key_on == on)
+	if (!key_on)
 		return;
-	if (on)
-		preempt_notifier_inc();
+	WRITE_ONCE(key_on, false);
+	smp_mb();	/* KA-7: pairs with gmp_charge() before gmp_notifiers_on() */
+	if (gmp_charged(GMP_R_THREADS))
+		WRITE_ONCE(key_on, true);
 	else
 		preempt_notifier_dec();
-	key_on = on;
 }
 
 static void key_idle(struct work_struct *work)
 {
 	mutex_lock(&key_lock);
-	if (!gmp_charged(GMP_R_THREADS))
-		key_switch(false);
+	key_off();
 	mutex_unlock(&key_lock);
 }
 
@@ -98,12 +99,17 @@ static void key_idle(struct work_struct *work)
  *
  * The caller is charged as a thread (limits.c): the key stays on until it is counted out.
  *
- * Context: process, may sleep. Takes key_lock.
+ * Context: process, may sleep. Takes key_lock if it is off: who gets no CPU time may keep a mutex for long.
  */
 void gmp_notifiers_on(void)
 {
+	if (READ_ONCE(key_on))	/* KA-7: read after the charge, which is a full barrier */
+		return;
 	mutex_lock(&key_lock);
-	key_switch(true);
+	if (!key_on) {
+		preempt_notifier_inc();
+		WRITE_ONCE(key_on, true);
+	}
 	mutex_unlock(&key_lock);
 }
 
@@ -146,6 +152,6 @@ void gmp_notifiers_exit(void)
 {
 	cancel_delayed_work_sync(&key_idle_work);
 	mutex_lock(&key_lock);
-	key_switch(false);
+	key_off();
 	mutex_unlock(&key_lock);
 }

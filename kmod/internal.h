@@ -20,9 +20,8 @@
  *
  * Lock order, outermost first (lockdep asserts where each is needed):
  *
- *   gmp_registry_lock (mutex)     the registry of groups                    group.c
- *   gmp_names_lock (mutex)        directories below /proc/gmp               proc.c
  *   key_lock (mutex)              static key of preempt notifiers           hooks.c
+ *   registry, names, users (spin) the locks of these xarrays                group.c, proc.c, limits.c
  *   grp->lock (spin)              sums of Ms that went, number of Ms        worker.c, gone.c
  *   gmp_tasks_lock (raw spin)     hash of workers by task                   worker.c
  *   grp->standby_lock (raw spin)  who waits for whose P; task wake-ups      standby.c
@@ -107,12 +106,12 @@ enum gmp_resource {
 /**
  * struct gmp_user - whom a process is charged to
  * @refs: goes to zero under the lock of the table only
- * @key: constant; its key in the table
+ * @uid: constant; its key in the table
  * @charged: atomic; what his processes have, by enum gmp_resource
  */
 struct gmp_user {
 	refcount_t	refs;
-	unsigned long	key;
+	kuid_t		uid;
 	atomic_long_t	charged[GMP_RESOURCES];
 };
 
@@ -310,7 +309,8 @@ void gmp_clock_anchor(struct gmp_m_kern *k);
  * @dead: atomic, set once: the process is gone, executed another program or closed the device
  * @retire: work item that takes the group out of /proc and the registry
  * @retired: completed by @retire
- * @proc_dir: gmp_names_lock; directory /proc/gmp/<nr>, NULL before and after
+ * @dir_state: atomic; proc.c, KA-8
+ * @proc_dir: directory /proc/gmp/<nr>, NULL before and after; whoever makes it has it, then whoever removes it
  * @workers: slot to worker, read under RCU; entered under its own lock, taken out under @lock
  * @lock: guards what follows
  * @nr_workers: @lock; workers in @workers whose books are open
@@ -349,6 +349,7 @@ struct gmp_group {
 	struct work_struct	retire;
 	struct completion	retired;
 
+	atomic_t		dir_state;
 	struct proc_dir_entry	*proc_dir;
 
 	struct xarray		workers;
@@ -525,6 +526,14 @@ void gmp_handoff_in(struct gmp_worker *w);
 int gmp_handoff_set(struct gmp_group *grp, const struct gmp_handoff *how);
 int gmp_handoff_preempt(struct gmp_group *grp, unsigned long slot);
 void gmp_handoff_exit(void);
+
+/* Not xa_empty(): where memory ran out in the midst of an insertion nodes may be left, with nothing in them. */
+static inline bool gmp_xa_has_any(struct xarray *xa)
+{
+	unsigned long at = 0;
+
+	return xa_find(xa, &at, ULONG_MAX, XA_PRESENT);
+}
 
 /* A counter in gmp_m_kern that has one writer at a time; 64 bits are read whole. */
 static inline void gmp_count(u64 *word)

@@ -11,7 +11,7 @@
  *             the group is there (group.c), a thread from its registration until it is reaped
  *             (worker.c).
  *
- * A user is a real user id when the process attaches, or whoever answers for it (user_key()); as with
+ * A user is a real user id when the process attaches, or whoever answers for it (user_now()); as with
  * other limits of the kernel, CAP_SYS_RESOURCE exempts from those of the user, and nothing from those of
  * the module.
  *
@@ -79,36 +79,42 @@ static const struct {
 
 static atomic_long_t charged[GMP_RESOURCES];
 
-/* Key to user. Changed and read under its own lock. */
+/* User id to user. Changed and read under its own lock. */
 static DEFINE_XARRAY(users);
 
 /* ---- users --------------------------------------------------------------------------------- */
 
 /*
  * A user may have 65536 subordinate user ids (newuidmap): what runs under them in a user namespace he made
- * counts as his. A namespace that root made, as for a container, is a user of its own, with all it has.
+ * counts as his. One that root made, as for a container, counts as whoever is root in it. If that is nobody
+ * or root itself, what made it was a set-uid program (a sandbox), or a service, and the id says who runs it.
+ *
+ * Known and left: who makes a file set-uid to such an id, in his namespace, and executes it outside of it,
+ * has that id there as a user of its own. What ids are whose is written in /etc/subuid only.
  */
-static unsigned long user_key(void)
+static kuid_t user_now(void)
 {
 	struct user_namespace *ns = current_user_ns();
+	kuid_t its_root;
 
 	if (ns == &init_user_ns)
-		return __kuid_val(current_uid());
+		return current_uid();
 	while (ns->parent != &init_user_ns)
 		ns = ns->parent;
-	if (uid_eq(ns->owner, GLOBAL_ROOT_UID))
-		return (unsigned long)ns->ns.inum << 32;	/* no user id has these bits */
-	return __kuid_val(ns->owner);
+	if (!uid_eq(ns->owner, GLOBAL_ROOT_UID))
+		return ns->owner;
+	its_root = make_kuid(ns, 0);
+	return uid_valid(its_root) && !uid_eq(its_root, GLOBAL_ROOT_UID) ? its_root : current_uid();
 }
 
-static struct gmp_user *user_create(unsigned long key)
+static struct gmp_user *user_create(kuid_t uid)
 {
 	struct gmp_user *user = kzalloc(sizeof(*user), GFP_KERNEL_ACCOUNT);
 
 	if (!user)
 		return NULL;
 	refcount_set(&user->refs, 1);
-	user->key = key;
+	user->uid = uid;
 	return user;
 }
 
@@ -120,12 +126,12 @@ static struct gmp_user *user_create(unsigned long key)
  */
 struct gmp_user *gmp_user_get(void)
 {
-	struct gmp_user *there, *fresh = user_create(user_key());
+	struct gmp_user *there, *fresh = user_create(user_now());
 
 	if (!fresh)
 		return NULL;
 	xa_lock(&users);
-	there = __xa_cmpxchg(&users, fresh->key, NULL, fresh, GFP_KERNEL);
+	there = __xa_cmpxchg(&users, __kuid_val(fresh->uid), NULL, fresh, GFP_KERNEL);
 	if (there && !xa_is_err(there))
 		refcount_inc(&there->refs);
 	xa_unlock(&users);
@@ -149,7 +155,7 @@ void gmp_user_put(struct gmp_user *user)
 	xa_lock(&users);
 	last = refcount_dec_and_test(&user->refs);
 	if (last)
-		__xa_erase(&users, user->key);
+		__xa_erase(&users, __kuid_val(user->uid));
 	xa_unlock(&users);
 	if (!last)
 		return;
@@ -228,6 +234,6 @@ long gmp_charged(enum gmp_resource r)
  */
 void gmp_limits_exit(void)
 {
-	WARN_ON_ONCE(!xa_empty(&users));
+	WARN_ON_ONCE(gmp_xa_has_any(&users));
 	xa_destroy(&users);
 }

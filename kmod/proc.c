@@ -2,12 +2,13 @@
 /*
  * proc.c - /proc/gmp: the tree, and who may read what.
  *
- * Owns:       the directories; gmp_names_lock; grp->proc_dir.
+ * Owns:       the directories; grp->dir_state, grp->proc_dir.
  * Invariants: a name below /proc/gmp has at most one holder: the group in `names` from before its
  *             directory is made until after it is removed. proc_mkdir() never meets a clash (it
  *             would warn).
- * Locks:      gmp_names_lock, never held across proc_remove(): that waits for readers, and a reader
- *             may sit in a page fault on its own buffer for ever.
+ * Locks:      none: a directory is made with memory to be found, by processes that may get no CPU time, and
+ *             removed with readers to be waited for, which may sit in a page fault for ever. So whoever
+ *             gets grp->dir_state from NONE to MAKING makes it; who removes it waits for that one.
  * Not here:   what the files say (proc_*.c; Documentation/ABI/testing/procfs-gmp).
  *
  * A process can attach anew (after exec, or when a number is used again) while readers still hold
@@ -36,10 +37,15 @@
 
 static struct proc_dir_entry *root;
 
-static DEFINE_MUTEX(gmp_names_lock);
-/* Number of a process to the group whose directory has that name. Changed under gmp_names_lock. */
+enum dir_state {
+	DIR_NONE,
+	DIR_MAKING,
+	DIR_MADE,
+};
+
+/* Number of a process to the group whose directory has that name. */
 static DEFINE_XARRAY(names);
-static DECLARE_WAIT_QUEUE_HEAD(name_free);	/* woken whenever a name becomes free */
+static DECLARE_WAIT_QUEUE_HEAD(name_free);	/* woken whenever a name becomes free, or a directory is made */
 
 /* ---- who may read -------------------------------------------------------------------------- */
 
@@ -187,7 +193,6 @@ static struct proc_dir_entry *make_dir(struct gmp_group *grp)
 	struct proc_dir_entry *dir;
 	char name[24];
 
-	lockdep_assert_held(&gmp_names_lock);
 	snprintf(name, sizeof(name), "%lu", grp->nr);
 	dir = proc_mkdir_data(name, 0555, root, grp);
 	if (!dir)
@@ -203,23 +208,36 @@ static struct proc_dir_entry *make_dir(struct gmp_group *grp)
 	return dir;
 }
 
-/* Returns false if the name is another group's. */
+static int take_name(struct gmp_group *grp)
+{
+	int err = gmp_group_is_dead(grp) ? -ENOENT : xa_insert(&names, grp->nr, grp, GFP_KERNEL);
+
+	if (err)
+		return err;
+	grp->proc_dir = make_dir(grp);
+	if (grp->proc_dir)
+		return 0;
+	xa_erase(&names, grp->nr);
+	return -ENOMEM;
+}
+
+/*
+ * Returns false if the name is another group's. KA-8: the state and what is asked after it are ordered by full
+ * barriers on both sides. A group that dies is seen to be dead, or its gmp_proc_remove() waits. Who frees the
+ * name meanwhile finds that we are at it and leaves it to us: then we find it free.
+ */
 static bool try_add(struct gmp_group *grp)
 {
-	bool is_free = true;
+	int err;
 
-	mutex_lock(&gmp_names_lock);
-	if (gmp_group_is_dead(grp) || grp->proc_dir)
-		goto out;
-	is_free = !xa_load(&names, grp->nr);
-	if (!is_free || xa_is_err(xa_store(&names, grp->nr, grp, GFP_KERNEL)))
-		goto out;
-	grp->proc_dir = make_dir(grp);
-	if (!grp->proc_dir)
-		xa_erase(&names, grp->nr);
-out:
-	mutex_unlock(&gmp_names_lock);
-	return is_free;
+	do {
+		if (atomic_cmpxchg(&grp->dir_state, DIR_NONE, DIR_MAKING) != DIR_NONE)
+			return true;
+		err = take_name(grp);
+		atomic_xchg(&grp->dir_state, err ? DIR_NONE : DIR_MADE);
+		wake_up_all(&name_free);
+	} while (err == -EBUSY && !xa_load(&names, grp->nr));
+	return err != -EBUSY;
 }
 
 /**
@@ -248,19 +266,14 @@ void gmp_proc_add(struct gmp_group *grp)
  */
 void gmp_proc_remove(struct gmp_group *grp)
 {
-	struct proc_dir_entry *dir;
-
-	mutex_lock(&gmp_names_lock);
 	WARN_ON_ONCE(!gmp_group_is_dead(grp));
-	dir = grp->proc_dir;
-	grp->proc_dir = NULL;
-	mutex_unlock(&gmp_names_lock);
-	if (!dir)
+	/* KA-8: nobody begins to make it any more */
+	wait_event(name_free, atomic_read_acquire(&grp->dir_state) != DIR_MAKING);
+	if (!grp->proc_dir)
 		return;
-	proc_remove(dir);
-	mutex_lock(&gmp_names_lock);
+	proc_remove(grp->proc_dir);
+	grp->proc_dir = NULL;
 	xa_erase(&names, grp->nr);
-	mutex_unlock(&gmp_names_lock);
 	wake_up_all(&name_free);
 }
 
@@ -306,6 +319,6 @@ int gmp_proc_init(void)
 void gmp_proc_exit(void)
 {
 	proc_remove(root);
-	WARN_ON_ONCE(!xa_empty(&names));
+	WARN_ON_ONCE(gmp_xa_has_any(&names));
 	xa_destroy(&names);
 }

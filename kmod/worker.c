@@ -360,7 +360,6 @@ static struct gmp_worker *worker_create(struct gmp_group *grp, const struct gmp_
 	w->tid = get_task_pid(current, PIDTYPE_PID);
 	w->slot = r->slot;
 	w->m_id = r->m_id;
-	w->attached_ns = ktime_get_ns();
 	preempt_notifier_init(&w->notifier, &worker_ops);
 	w->died = IRQ_WORK_INIT_HARD(died_irq);
 	INIT_WORK(&w->reap, reap_work);
@@ -380,6 +379,7 @@ static int worker_open(struct gmp_worker *w)
 		xa_erase(&grp->workers, w->slot);
 		err = -ENOTCONN;
 	} else {
+		w->attached_ns = ktime_get_ns();
 		gmp_account_open(w);
 		grp->nr_workers++;
 		grp->nr_registered++;

@@ -551,7 +551,7 @@ struct gmp_m_kern {
  *
  * Errors: EINVAL size, flags or a number out of range, or reserved not zero; EBUSY this file or this
  * process is attached already; EPERM the file was opened by another process; EAGAIN a limit on
- * processes or bytes (gmp.4) is reached; ENOMEM; EFAULT; EINTR; EOPNOTSUPP from a 32-bit program.
+ * processes or bytes (gmp.4) is reached; ENOMEM; EFAULT; EOPNOTSUPP from a 32-bit program.
  */
 struct gmp_attach {
 	__u32	size;

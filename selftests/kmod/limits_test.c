@@ -238,6 +238,7 @@ TEST_F(limits, two_users)
 /* A user namespace with ids of its own; in it a process for each of them attaches. */
 struct space {
 	uid_t owner;
+	const char *map;	/* of the ids 1 to 4, and perhaps of 0 */
 	int made[2], mapped[2], said[2], go[2];
 };
 
@@ -266,7 +267,7 @@ static int space_main(void *arg)
 		return 1;
 	tell(s->made[1]);
 	hear(s->mapped[0]);
-	if (setresuid(0, 0, 0))
+	if (*s->map == '0' && setresuid(0, 0, 0))
 		return 2;
 	for (i = 0; i < 4; i++) {
 		pid[i] = fork();
@@ -290,7 +291,7 @@ static bool space_start(struct space *s, pid_t *pid)
 	if (!hear(s->made[0]))
 		return false;
 	snprintf(path, sizeof(path), "/proc/%d/uid_map", *pid);
-	if (write_file(path, "0 100000 10"))
+	if (write_file(path, s->map))
 		return false;
 	tell(s->mapped[1]);
 	return true;
@@ -322,7 +323,7 @@ static void space_end(const struct space *s, pid_t pid)
 /* Ids that a user has in his namespace count as he does. */
 TEST_F(limits, subordinate_ids_of_a_user)
 {
-	struct space s = { .owner = NOBODY };
+	struct space s = { .owner = NOBODY, .map = "0 100000 10" };
 	struct member m = nobody, other = somebody;
 	pid_t space, pid[2];
 
@@ -339,10 +340,10 @@ TEST_F(limits, subordinate_ids_of_a_user)
 	end_child(pid[1]);
 }
 
-/* A namespace that root made is one user, whoever has what ids elsewhere. */
+/* A namespace that root made is its root's: one user, whoever has what ids elsewhere. */
 TEST_F(limits, ids_of_a_container)
 {
-	struct space s[2] = { };
+	struct space s[2] = { { .map = "0 100000 10" }, { .map = "0 200000 10" } };
 	pid_t space[2];
 	int i;
 
@@ -354,6 +355,26 @@ TEST_F(limits, ids_of_a_container)
 	}
 	EXPECT_EQ(4, stat_value("processes"));
 	for (i = 0; i < 2; i++)
+		space_end(&s[i], space[i]);
+}
+
+/* One without a root, as a set-uid sandbox makes it, and however many of them: its ids are whose they are. */
+TEST_F(limits, ids_of_a_sandbox)
+{
+	static const int let_in[] = { 4, 4, 0 };
+	struct space s[3];
+	pid_t space[3];
+	int i;
+
+	ASSERT_EQ(0, set(self, "max_user_processes", "2"));
+	for (i = 0; i < 3; i++) {
+		s[i] = (struct space) { .map = "1 100000 4" };
+		if (!space_start(&s[i], &space[i]))
+			SKIP(return, "no user namespaces here");
+		EXPECT_EQ(let_in[i], space_let_in(&s[i]));
+	}
+	EXPECT_EQ(8, stat_value("processes"));
+	for (i = 0; i < 3; i++)
 		space_end(&s[i], space[i]);
 }
 

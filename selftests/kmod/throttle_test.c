@@ -27,7 +27,8 @@ struct hand {
 	int fd, slot;
 };
 
-static int registered, refused, leave;		/* atomic; in the crew's process */
+static int registered, refused;		/* atomic; in the crew's process */
+static int door[2];			/* a pipe: they leave when its end is closed */
 
 static void *hand_main(void *arg)
 {
@@ -35,8 +36,7 @@ static void *hand_main(void *arg)
 	bool ok = !dev_register(h->fd, h->slot, h->slot);
 
 	__atomic_add_fetch(ok ? &registered : &refused, 1, __ATOMIC_RELEASE);
-	while (!__atomic_load_n(&leave, __ATOMIC_ACQUIRE))
-		sleep_ms(20);
+	hear(door[0]);
 	return NULL;
 }
 
@@ -69,11 +69,11 @@ static int crew_main(void *arg)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (become_user(c->uid) || dev_attach(&d, c->threads + 1, 1) || dev_register(d.fd, 0, 0))
 		return 1;
-	if (hire(d.fd, c->threads))
+	if (pipe(door) || hire(d.fd, c->threads))
 		return 2;
 	tell(c->answer[1]);
 	hear(c->go[0]);
-	__atomic_store_n(&leave, 1, __ATOMIC_RELEASE);
+	close(door[1]);
 	for (;;)
 		pause();
 }
