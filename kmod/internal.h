@@ -527,7 +527,7 @@ int gmp_handoff_set(struct gmp_group *grp, const struct gmp_handoff *how);
 int gmp_handoff_preempt(struct gmp_group *grp, unsigned long slot);
 void gmp_handoff_exit(void);
 
-/* Not xa_empty(): where memory ran out in the midst of an insertion nodes may be left, with nothing in them. */
+/* Not xa_empty(): where memory ran out in the midst of an insertion empty nodes may be left. */
 static inline bool gmp_xa_has_any(struct xarray *xa)
 {
 	unsigned long at = 0;

@@ -45,7 +45,8 @@ enum dir_state {
 
 /* Number of a process to the group whose directory has that name. */
 static DEFINE_XARRAY(names);
-static DECLARE_WAIT_QUEUE_HEAD(name_free);	/* woken whenever a name becomes free, or a directory is made */
+/* Woken whenever a name becomes free, or a directory is made. */
+static DECLARE_WAIT_QUEUE_HEAD(name_free);
 
 /* ---- who may read -------------------------------------------------------------------------- */
 
@@ -222,9 +223,9 @@ static int take_name(struct gmp_group *grp)
 }
 
 /*
- * Returns false if the name is another group's. KA-8: the state and what is asked after it are ordered by full
- * barriers on both sides. A group that dies is seen to be dead, or its gmp_proc_remove() waits. Who frees the
- * name meanwhile finds that we are at it and leaves it to us: then we find it free.
+ * Returns false if the name is another group's. KA-8: the state and what is asked after it are ordered by
+ * full barriers on both sides. A group that dies is seen to be dead, or its gmp_proc_remove() waits. Who
+ * frees the name meanwhile finds that we are at it and leaves it to us: then we find it free.
  */
 static bool try_add(struct gmp_group *grp)
 {

@@ -232,11 +232,11 @@ static rt_always_inline void rt_san_other_stack(uintptr_t lo, uintptr_t hi)
 
 /*
  * memcpy() for what lies between a caller's variables too: the arguments of GMP_GO() are taken off its
- * stack with what surrounds them, and ASan forbids the gaps.
+ * stack with what surrounds them. ASan forbids the gaps, and TSan knows who else uses the variables.
  */
 static inline void rt_copy_blind(void *to, const void *from, size_t n)
 {
-#if RT_ASAN
+#if RT_SANITIZED
 	__asm__ __volatile__("rep movsb" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
 #else
 	__builtin_memcpy(to, from, n);

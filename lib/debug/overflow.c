@@ -22,7 +22,9 @@
 
 static bool in_guard(const struct rt_g *gp, uintptr_t at)
 {
-	return gp->stack_hi && at < gp->stack_lo && at >= gp->stack_lo - RT_STACK_GUARD;
+	uintptr_t lo = rt_load_rlx(&gp->stack_lo);
+
+	return lo && at < lo && at >= lo - RT_STACK_GUARD;
 }
 
 /*

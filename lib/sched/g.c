@@ -262,6 +262,13 @@ static struct rt_stack *cached_stack(struct rt_p *pp, uint32_t size_class)
 	return s;
 }
 
+/* Whoever looks whose guard was hit reads them of all Gs (debug/overflow.c). */
+static void set_stack(struct rt_g *gp, uintptr_t lo, uintptr_t hi)
+{
+	rt_store_rlx(&gp->stack_lo, lo);
+	rt_store_rlx(&gp->stack_hi, hi);
+}
+
 bool rt_g_bind_stack(struct rt_p *pp, struct rt_g *gp)
 {
 	size_t size = wanted_stack(gp);
@@ -273,8 +280,7 @@ bool rt_g_bind_stack(struct rt_p *pp, struct rt_g *gp)
 			return false;
 		gp->gap = s->gap;	/* what a P keeps has a guard */
 	}
-	gp->stack_lo = s->lo;
-	gp->stack_hi = rt_stack_hi(s);
+	set_stack(gp, s->lo, rt_stack_hi(s));
 	rt_canary_set(gp);
 	gp->sp = rt_prepare(gp->stack_hi);
 	rt_san_init_stack(&gp->san);
@@ -293,16 +299,20 @@ bool rt_g_cache_stack(struct rt_p *pp, struct rt_g *gp)
 	s->next = pp->stacks;
 	pp->stacks = s;
 	pp->nstacks++;
-	gp->stack_lo = gp->stack_hi = 0;
+	set_stack(gp, 0, 0);
 	return true;
 }
 
 void rt_g_free_stack(struct rt_g *gp)
 {
-	if (gp->stack_hi)
-		rt_stack_free(gp->stack_lo, gp->stack_hi, gp->gap);
-	gp->stack_lo = gp->stack_hi = gp->gap = 0;
+	uintptr_t lo = gp->stack_lo, hi = gp->stack_hi;
+	bool gap = gp->gap;
+
+	set_stack(gp, 0, 0);	/* first: it is another's as soon as it is free */
+	gp->gap = 0;
 	gp->sp = NULL;
+	if (hi)
+		rt_stack_free(lo, hi, gap);
 }
 
 /* ---- the table as a whole --------------------------------------------------------------------- */
@@ -363,7 +373,8 @@ void rt_g_release_all(void)
 		if (gp->ghost)
 			continue;
 		gp->m = NULL;
-		gp->stack_lo = gp->stack_hi = gp->gap = 0;
+		set_stack(gp, 0, 0);
+		gp->gap = 0;
 		gp->sp = NULL;
 		rt_gqueue_push(&tab.free, gp);
 	}

@@ -246,7 +246,7 @@ static void churns(void *arg)
 /* Stacks come and go, and are used again. */
 static int reuses(void *fn)
 {
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < GMPTEST_SCALE(20) + 2; i++) {
 		for (int k = 0; k < 300; k++)
 			CHECK(gmp_go(churns, NULL) > 0);
 		gmp_sleep(1000000);
@@ -379,7 +379,7 @@ static long max_map_count(void)
 	return n;
 }
 
-#define CROWD	20000		/* more than have a guard under the default vm.max_map_count */
+#define CROWD	GMPTEST_SCALE(20000)	/* more than have a guard under the default vm.max_map_count */
 
 /* Each of them has a stack; half of the mappings are left to the program. */
 static int parks_a_crowd(void *fn)

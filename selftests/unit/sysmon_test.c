@@ -80,11 +80,11 @@ static int two_tight(void *arg)
 	while (rt_now() - t0 < 400 * MS)
 		for (volatile int i = 0; i < 100000; i++)
 			;	/* not in the clock's code all the time: that is libc's */
-	ns = rt_now() - t0;
 	CHECK_EQ(gmp_stats(&st), 0);
+	ns = rt_now() - t0;
 	rt_store_rlx(&stop, 1);
 	printf("# %llu preemptions in %llu ms, asked %llu times\n", (unsigned long long)st.preemptions,
-	       (unsigned long long)(ns / MS), (unsigned long long)rt_sysmon_count.slices);
+	       (unsigned long long)(ns / MS), (unsigned long long)rt_load_rlx(&rt_sysmon_count.slices));
 	CHECK(st.preemptions >= 2);
 	CHECK(st.preemptions <= ns / (10 * MS) + 1);	/* never before 10 ms are over */
 	return 0;
@@ -215,7 +215,7 @@ static int ticker_behind_a_loop(void *arg)
 			quiet[nr_quiet++] = late[i];
 	}
 	rt_store_rlx(&stop, 1);
-	CHECK(rt_sysmon_count.timers > 0);
+	CHECK(rt_load_rlx(&rt_sysmon_count.timers) > 0);
 	CHECK(quarter(late, n) < LATE_NS);	/* 30 us on a quiet machine */
 	if (nr_quiet >= QUIET_ENOUGH) {
 		quarter(quiet, nr_quiet);
@@ -234,7 +234,7 @@ static int timer_after_calm(void *arg)
 {
 	static uint64_t late[10];
 	size_t n = sizeof(late) / sizeof(late[0]);
-	uint64_t told = rt_sysmon_count.told;
+	uint64_t told = rt_load_rlx(&rt_sysmon_count.told);
 
 	(void)arg;
 	gmp_go(tight, NULL);
@@ -249,7 +249,7 @@ static int timer_after_calm(void *arg)
 	}
 	rt_store_rlx(&stop, 1);
 	quarter(late, n);
-	CHECK(rt_sysmon_count.told - told >= n / 2);	/* the others found it awake */
+	CHECK(rt_load_rlx(&rt_sysmon_count.told) - told >= n / 2);	/* the others found it awake */
 	return 0;
 }
 
