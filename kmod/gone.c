@@ -12,8 +12,8 @@
  * Considered and not taken: a mutex over all Ms of the process. Who sits in a control group with little
  * CPU time may keep a mutex for minutes; each of its threads that exits meanwhile has a work item that
  * waits for it, and those of all users have one queue. A spinlock is not kept so (but on PREEMPT_RT), and
- * ten thousand Ms are too long for one. A sequence counter over all Ms, and once more from the beginning when it
- * changed: threads that come and go all the time would keep a reader from ever being right.
+ * ten thousand Ms are too long for one. A sequence counter over all Ms, and once more from the beginning
+ * when it changed: threads that come and go all the time would keep a reader from ever being right.
  */
 #include <linux/sched.h>
 #include <linux/slab.h>

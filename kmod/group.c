@@ -46,8 +46,8 @@ MODULE_PARM_DESC(max_slots, "Slots for threads a process may ask for (default an
 #define RETIRE_WAIT	HZ
 
 /*
- * Number of the process in the initial pid namespace to group. Changed under its own lock, with the memory found
- * before: all processes that attach or go come by here, and a mutex is kept by who gets no CPU time (gone.c).
+ * Number of the process in the initial pid namespace to group. Changed under its own lock, with the memory
+ * found before: all processes that attach or go come by, and who gets no CPU time keeps a mutex (gone.c).
  */
 static DEFINE_XARRAY(registry);
 

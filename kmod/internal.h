@@ -310,7 +310,7 @@ void gmp_clock_anchor(struct gmp_m_kern *k);
  * @retire: work item that takes the group out of /proc and the registry
  * @retired: completed by @retire
  * @dir_state: atomic; proc.c, KA-8
- * @proc_dir: directory /proc/gmp/<nr>, NULL before and after; whoever makes it has it, then whoever removes it
+ * @proc_dir: directory /proc/gmp/<nr>, NULL before and after; of who makes it, then of who removes it
  * @workers: slot to worker, read under RCU; entered under its own lock, taken out under @lock
  * @lock: guards what follows
  * @nr_workers: @lock; workers in @workers whose books are open

@@ -20,9 +20,20 @@
 #define LOOK_FOR_NS	300000ull	/* for how long, */
 #define ROUND_NS	1000000000ull	/* and when it begins again at least */
 
+/* Of a goroutine that may end and begin meanwhile, unless it is the caller's. */
+static uintptr_t lo_of(const struct rt_g *gp)
+{
+	return rt_load_rlx(&gp->stack_lo);
+}
+
+static uintptr_t hi_of(const struct rt_g *gp)
+{
+	return rt_load_rlx(&gp->stack_hi);
+}
+
 static bool in_guard(const struct rt_g *gp, uintptr_t at)
 {
-	uintptr_t lo = rt_load_rlx(&gp->stack_lo);
+	uintptr_t lo = lo_of(gp);
 
 	return lo && at < lo && at >= lo - RT_STACK_GUARD;
 }
@@ -45,7 +56,7 @@ static const struct rt_g *whose(uintptr_t at)
 
 static bool ran_over(const struct rt_g *gp)
 {
-	return gp->gap && rt_gap_written(gp->stack_lo - RT_STACK_GUARD);
+	return gp->gap && rt_gap_written(lo_of(gp) - RT_STACK_GUARD);
 }
 
 /* The one that runs came from far above, over the stacks of others, to the guard of the lowest. */
@@ -53,13 +64,13 @@ static const struct rt_g *culprit(const struct rt_g *victim, uintptr_t at)
 {
 	const struct rt_g *gp = rt_getg();
 
-	return victim && gp && at < gp->stack_lo && ran_over(gp) ? gp : victim;
+	return victim && gp && at < lo_of(gp) && ran_over(gp) ? gp : victim;
 }
 
 /* What was asked for; stack.c begins some bytes lower (colours). */
 static size_t reserved(const struct rt_g *gp)
 {
-	return (size_t)RT_STACK_MIN << rt_stack_class(gp->stack_hi - gp->stack_lo);
+	return (size_t)RT_STACK_MIN << rt_stack_class(hi_of(gp) - lo_of(gp));
 }
 
 static void say_limit(const struct rt_g *gp)
@@ -81,8 +92,8 @@ void rt_overflow_at(uintptr_t at, const struct rt_regs *regs)
 	say_limit(gp);
 	rt_say("runtime: sp=0x%llx stack=[0x%llx, 0x%llx]\n"
 	       "fatal error: stack overflow\n\n",
-	       (unsigned long long)regs->r[RT_REG_SP], (unsigned long long)gp->stack_lo,
-	       (unsigned long long)gp->stack_hi);
+	       (unsigned long long)regs->r[RT_REG_SP], (unsigned long long)lo_of(gp),
+	       (unsigned long long)hi_of(gp));
 	rt_dump_all(&d);
 	rt_die();
 }
@@ -97,7 +108,7 @@ static _Noreturn void report_late(const struct rt_g *gp, const struct rt_regs *r
 	say_limit(gp);
 	rt_say("runtime: stack=[0x%llx, 0x%llx] has no guard: found late, the stack below may be overwritten\n"
 	       "fatal error: stack overflow\n\n",
-	       (unsigned long long)gp->stack_lo, (unsigned long long)gp->stack_hi);
+	       (unsigned long long)lo_of(gp), (unsigned long long)hi_of(gp));
 	rt_dump_all(&d);
 	rt_die();
 }

@@ -47,7 +47,7 @@ set_options()
 	export ASAN_OPTIONS=log_path=$log:detect_stack_use_after_return=1:allocator_may_return_null=1:handle_segv=0
 	export LSAN_OPTIONS=suppressions=$here/leaks:print_suppressions=0
 	# the threads that outlive a run are there because a test left a goroutine in a system call
-	export TSAN_OPTIONS=log_path=$log:report_signal_unsafe=0:report_thread_leaks=0:history_size=4:handle_segv=0:die_after_fork=0
+	export TSAN_OPTIONS=log_path=$log:report_signal_unsafe=0:report_thread_leaks=0:history_size=4:handle_segv=0
 	export VALGRIND_LOG=$log.%p
 }
 
