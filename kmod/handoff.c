@@ -83,13 +83,20 @@ static bool in_runtime(const struct gmp_worker *w, struct pt_regs *regs)
 	return READ_ONCE(w->u->crit) || (ip >= w->grp->how.text_lo && ip < w->grp->how.text_hi);
 }
 
-static bool in_handler(const struct gmp_worker *w, struct pt_regs *regs)
+/*
+ * A handler of the program runs with a mask of its own. Another mask alone tells nothing: system(3) waits for
+ * its child with SIGCHLD blocked. When the mask is what it was, no handler runs any more.
+ */
+static bool in_handler(struct gmp_worker *w, struct pt_regs *regs)
 {
-	return !sigequalsets(user_mask(), &w->base_mask) ||
-	       __on_sig_stack(user_stack_pointer(regs));
+	if (__on_sig_stack(user_stack_pointer(regs)))
+		return true;
+	if (sigequalsets(user_mask(), &w->base_mask))
+		w->signalled = false;
+	return w->signalled;
 }
 
-static bool may_go(const struct gmp_worker *w, enum gmp_why why)
+static bool may_go(struct gmp_worker *w, enum gmp_why why)
 {
 	struct pt_regs *regs = task_pt_regs(current);
 
@@ -102,6 +109,25 @@ static bool may_go(const struct gmp_worker *w, enum gmp_why why)
 	if (READ_ONCE(current->__state) & TASK_RTLOCK_WAIT)
 		return false;	/* a spinlock of a PREEMPT_RT kernel: held for a moment */
 	return !in_runtime(w, regs) && !in_handler(w, regs);
+}
+
+/**
+ * gmp_handoff_signalled() - a signal handler is about to run in the calling task
+ * @sig: the signal
+ * @handler: address of the handler, in user space
+ *
+ * The runtime's own is left out: it is runtime, and the goroutine may be stopped in it for long.
+ *
+ * Context: tracepoint signal_deliver: interrupts off, locks of the kernel held.
+ */
+void gmp_handoff_signalled(int sig, unsigned long handler)
+{
+	struct gmp_worker *w = gmp_worker_current();
+
+	if (!w || (sig == SIGURG && smp_load_acquire(&w->grp->handoff) &&	/* KA-3 */
+		   handler == w->grp->how.handler))
+		return;
+	w->signalled = true;
 }
 
 /* ---- has anybody use for it? --------------------------------------------------------------- */

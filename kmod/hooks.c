@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * hooks.c - what this module switches on in the rest of the kernel: one tracepoint, one static key.
+ * hooks.c - what this module switches on in the rest of the kernel: two tracepoints, one static key.
  *
- * Owns:       the probe on sched_process_exec; the static key of preempt notifiers.
+ * Owns:       the probes on sched_process_exec and signal_deliver; the static key of preempt notifiers.
  * Invariants: the key is on while any worker is, or is about to be, bound.
  * Locks:      key_lock for the key.
  * Not here:   what the notifiers do (worker.c).
  *
  * Tracepoints are not exported to modules by symbol but can be found by name. An exec costs
- * everyone two look-ups in a hash; a fork, an exit or a switch of a task that is not registered
- * costs nothing but, while the key is on, a look at its empty list of notifiers.
+ * everyone two look-ups in a hash, a signal that has a handler one; a fork, an exit or a switch of a
+ * task that is not registered costs nothing but, while the key is on, a look at its empty list of notifiers.
  *
  * Considered and not taken: an mmu_notifier (every munmap of the process would pay); a probe on
  * sched_process_exit (every exit would pay; the last M, the last mapping and the file tell it,
@@ -25,6 +25,7 @@
 #include <linux/binfmts.h>
 #include <linux/mutex.h>
 #include <linux/preempt.h>
+#include <linux/signal.h>
 #include <linux/string.h>
 #include <linux/tracepoint.h>
 #include <linux/workqueue.h>
@@ -41,13 +42,26 @@ struct lookup {
 	struct tracepoint	*found;
 };
 
-static struct tracepoint *tp_exec;
-
 static void on_exec(void *data, struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm)
 {
 	gmp_group_execed();
 	gmp_worker_execed();
 }
+
+static void on_signal(void *data, int sig, struct kernel_siginfo *info, struct k_sigaction *ka)
+{
+	if (ka->sa.sa_handler != SIG_DFL && ka->sa.sa_handler != SIG_IGN)
+		gmp_handoff_signalled(sig, (unsigned long)ka->sa.sa_handler);
+}
+
+static struct {
+	const char		*name;
+	void			*probe;
+	struct tracepoint	*tp;	/* while it is listened to */
+} hooks[] = {
+	{ "sched_process_exec", on_exec },
+	{ "signal_deliver", on_signal },
+};
 
 static void match(struct tracepoint *tp, void *priv)
 {
@@ -124,24 +138,40 @@ void gmp_notifiers_idle(void)
 }
 
 /**
- * gmp_hooks_init() - listen to exec
+ * gmp_hooks_init() - listen to exec and to signals
  *
  * Return: 0; -EOPNOTSUPP if this kernel has no such tracepoint; or what its registration says.
  */
 int gmp_hooks_init(void)
 {
-	tp_exec = find_tracepoint("sched_process_exec");
-	if (!tp_exec)
-		return -EOPNOTSUPP;
-	return tracepoint_probe_register(tp_exec, on_exec, NULL);
+	struct tracepoint *tp;
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
+		tp = find_tracepoint(hooks[i].name);
+		err = tp ? tracepoint_probe_register(tp, hooks[i].probe, NULL) : -EOPNOTSUPP;
+		if (err) {
+			gmp_hooks_exit();
+			return err;
+		}
+		hooks[i].tp = tp;
+	}
+	return 0;
 }
 
 /**
- * gmp_hooks_exit() - stop listening; whoever is in the probe has left when this returns
+ * gmp_hooks_exit() - stop listening; whoever is in a probe has left when this returns
  */
 void gmp_hooks_exit(void)
 {
-	tracepoint_probe_unregister(tp_exec, on_exec, NULL);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(hooks); i++) {
+		if (hooks[i].tp)
+			tracepoint_probe_unregister(hooks[i].tp, hooks[i].probe, NULL);
+		hooks[i].tp = NULL;
+	}
 	tracepoint_synchronize_unregister();
 }
 

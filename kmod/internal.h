@@ -444,6 +444,7 @@ enum gmp_worker_state {
  * @back_queued: task; @back is in its list, with a reference on worker and module
  * @preempt_queued: atomic; the same of @preempt, or about to be
  * @base_mask: constant; its signal mask when it was registered
+ * @signalled: task; a signal handler of the program has begun, and its mask was not @base_mask since
  * @back: task_work from sched_in: before it returns to user mode without a P
  * @preempt: task_work from anybody of its process
  * @wake: irq_work from sched_out: its P is worth taking
@@ -487,6 +488,7 @@ struct gmp_worker {
 	bool			back_queued;
 	atomic_t		preempt_queued;
 	sigset_t		base_mask;
+	bool			signalled;
 	struct callback_head	back;
 	struct callback_head	preempt;
 	struct irq_work		wake;
@@ -525,6 +527,7 @@ void gmp_handoff_out(struct gmp_worker *w, enum gmp_why why);
 void gmp_handoff_in(struct gmp_worker *w);
 int gmp_handoff_set(struct gmp_group *grp, const struct gmp_handoff *how);
 int gmp_handoff_preempt(struct gmp_group *grp, unsigned long slot);
+void gmp_handoff_signalled(int sig, unsigned long handler);
 void gmp_handoff_exit(void);
 
 /* Not xa_empty(): where memory ran out in the midst of an insertion empty nodes may be left. */

@@ -163,7 +163,8 @@ PTEST(masks_of_goroutines)
 
 /* ---- a handler on the goroutine's own stack ------------------------------------------------------------ */
 
-static volatile int inside, rounds;
+static volatile int inside;
+static _Atomic int rounds;
 
 /* Long enough for several signals, and many times as often as others are to come by. */
 static void computes(int sig)

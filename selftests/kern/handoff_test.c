@@ -105,6 +105,13 @@ static void by_vfork(void)
 	CHECK_EQ(WEXITSTATUS(status), 7);
 }
 
+/* SIGCHLD is blocked meanwhile: no handler runs for all that. */
+static void by_system(void)
+{
+	begin();
+	CHECK_EQ(WEXITSTATUS(system("sleep 0.05; exit 3")), 3);
+}
+
 static void by_wait(void)
 {
 	int go[2], status;
@@ -292,6 +299,7 @@ TEST(nanosleep_blocks)		{ check_block("nanosleep()", by_nanosleep); }
 TEST(futex_wait_blocks)		{ check_block("futex wait", by_futex); }
 TEST(vfork_blocks)		{ check_block("vfork()", by_vfork); }
 TEST(wait_for_a_child)		{ check_block("waitpid()", by_wait); }
+TEST(system_blocks)		{ check_block("system()", by_system); }
 
 TEST(page_fault_blocks)
 {

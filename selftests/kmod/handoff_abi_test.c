@@ -86,8 +86,6 @@ TEST_F(handoff, goes_and_comes)
 
 TEST_F(handoff, stays_when_it_must)
 {
-	sigset_t usr1, old;
-
 	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
 	self->d.u[0].crit = 1;
 	EXPECT_EQ(0, times_let_go(&self->d));
@@ -95,11 +93,6 @@ TEST_F(handoff, stays_when_it_must)
 	self->d.u[0].goid = 0;
 	EXPECT_EQ(0, times_let_go(&self->d));
 	self->d.u[0].goid = 7;
-	sigemptyset(&usr1);
-	sigaddset(&usr1, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &usr1, &old);
-	EXPECT_EQ(0, times_let_go(&self->d));
-	sigprocmask(SIG_SETMASK, &old, NULL);
 	self->d.u[0].p = 4;	/* no such P */
 	EXPECT_EQ(0, times_let_go(&self->d));
 	self->d.u[0].p = -1;

@@ -124,11 +124,38 @@ static void on_usr1(int sig)
 
 static void handle_usr1(int flags)
 {
-	struct sigaction sa = { .sa_handler = on_usr1, .sa_flags = SA_NODEFER | flags };
+	struct sigaction sa = { .sa_handler = on_usr1, .sa_flags = flags };
 
 	sigaction(SIGUSR1, &sa, NULL);
 	let_go_there = ~0u;
 	raise(SIGUSR1);
+}
+
+static void mask_usr2(int what)
+{
+	sigset_t usr2;
+
+	sigemptyset(&usr2);
+	sigaddset(&usr2, SIGUSR2);
+	sigprocmask(what, &usr2, NULL);
+}
+
+/* It has a mask of its own, but so may be what it interrupts. */
+TEST_F(handoff, stays_in_a_handler)
+{
+	of_handler = &self->d;
+	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
+	handle_usr1(0);
+	EXPECT_EQ(0, let_go_there);
+	EXPECT_EQ(1, is_let_go(&self->d));
+	mask_usr2(SIG_BLOCK);
+	EXPECT_EQ(1, is_let_go(&self->d));	/* as system() does */
+	handle_usr1(0);
+	EXPECT_EQ(0, let_go_there);
+	mask_usr2(SIG_UNBLOCK);
+	EXPECT_EQ(1, is_let_go(&self->d));
+	mask_usr2(SIG_BLOCK);
+	EXPECT_EQ(1, is_let_go(&self->d));
 }
 
 /* Its mask tells nothing, its stack does. */
@@ -139,7 +166,7 @@ TEST_F(handoff, stays_on_the_alternate_stack)
 	of_handler = &self->d;
 	ASSERT_EQ(0, sigaltstack(&alt, NULL));
 	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
-	handle_usr1(SA_ONSTACK);
+	handle_usr1(SA_NODEFER | SA_ONSTACK);
 	EXPECT_EQ(0, let_go_there);
 	EXPECT_EQ(1, is_let_go(&self->d));	/* nothing else has kept it */
 }
