@@ -85,15 +85,18 @@ static bool in_runtime(const struct gmp_worker *w, struct pt_regs *regs)
 
 /*
  * A handler of the program runs with a mask of its own. Another mask alone tells nothing: system(3) waits for
- * its child with SIGCHLD blocked. When the mask is what it was, no handler runs any more.
+ * its child with SIGCHLD blocked. When the mask is what it was, no handler runs any more; or not yet, while
+ * the kernel writes its frame, and may sleep in a page fault: then the thread is where the signal found it.
  */
 static bool in_handler(struct gmp_worker *w, struct pt_regs *regs)
 {
 	if (__on_sig_stack(user_stack_pointer(regs)))
 		return true;
-	if (sigequalsets(user_mask(), &w->base_mask))
+	if (!sigequalsets(user_mask(), &w->base_mask))
+		return w->signalled;
+	if (instruction_pointer(regs) != w->signalled_ip || user_stack_pointer(regs) != w->signalled_sp)
 		w->signalled = false;
-	return w->signalled;
+	return false;
 }
 
 static bool may_go(struct gmp_worker *w, enum gmp_why why)
@@ -128,6 +131,8 @@ void gmp_handoff_signalled(int sig, unsigned long handler)
 		   handler == w->grp->how.handler))
 		return;
 	w->signalled = true;
+	w->signalled_ip = instruction_pointer(task_pt_regs(current));
+	w->signalled_sp = user_stack_pointer(task_pt_regs(current));
 }
 
 /* ---- has anybody use for it? --------------------------------------------------------------- */

@@ -445,6 +445,8 @@ enum gmp_worker_state {
  * @preempt_queued: atomic; the same of @preempt, or about to be
  * @base_mask: constant; its signal mask when it was registered
  * @signalled: task; a signal handler of the program has begun, and its mask was not @base_mask since
+ * @signalled_ip: task; where the latest such signal found it
+ * @signalled_sp: task; likewise
  * @back: task_work from sched_in: before it returns to user mode without a P
  * @preempt: task_work from anybody of its process
  * @wake: irq_work from sched_out: its P is worth taking
@@ -489,6 +491,8 @@ struct gmp_worker {
 	atomic_t		preempt_queued;
 	sigset_t		base_mask;
 	bool			signalled;
+	unsigned long		signalled_ip;
+	unsigned long		signalled_sp;
 	struct callback_head	back;
 	struct callback_head	preempt;
 	struct irq_work		wake;

@@ -4,6 +4,7 @@
  * handlers of the program, in which a P is kept.
  */
 #include "handoff_abi.h"
+#include "uffd.h"
 #include <sys/mman.h>
 #include <sys/wait.h>
 
@@ -156,6 +157,71 @@ TEST_F(handoff, stays_in_a_handler)
 	EXPECT_EQ(1, is_let_go(&self->d));
 	mask_usr2(SIG_BLOCK);
 	EXPECT_EQ(1, is_let_go(&self->d));
+}
+
+#define STACK		65536
+#define MISSING		32768	/* of these, the lower ones */
+
+struct low {
+	struct dev *d;
+	char *stack;
+	pid_t tid;
+};
+
+/* Down to where a signal's frame is on a page that is not there, and nothing else yet: no call is made. */
+static __attribute__((noinline)) void raise_down_there(const struct low *l, long pid)
+{
+	char *room = __builtin_alloca((char *)__builtin_frame_address(0) - l->stack - MISSING - 256);
+	long ret;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret) : "a"(SYS_tgkill), "D"(pid), "S"((long)l->tid), "d"(SIGUSR1), "r"(room)
+			 : "rcx", "r11", "memory");
+}
+
+static void *raises_low(void *arg)
+{
+	struct low *l = arg;
+
+	if (dev_register(l->d->fd, 2, 2))
+		return NULL;
+	l->d->u[2].p = 1;
+	l->d->u[2].goid = 7;
+	l->d->p[1].word = RUNNING(2, 5);
+	*(volatile pid_t *)&l->tid = gettid_();
+	raise_down_there(l, getpid());
+	l->d->u[2].crit = 1;
+	return NULL;
+}
+
+/* The kernel sleeps in the midst of calling it, with the old mask. */
+TEST_F(handoff, stays_in_a_handler_whose_frame_was_waited_for)
+{
+	struct sigaction sa = { .sa_handler = on_usr1 };
+	int uffd = uffd_open(), i;
+	struct low l = { .d = &self->d };
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	ASSERT_LE(0, uffd);
+	l.stack = uffd_pages(uffd, STACK);
+	ASSERT_NE(NULL, l.stack);
+	for (i = MISSING; i < STACK; i += 4096)
+		ASSERT_EQ(0, uffd_fill(uffd, l.stack + i));
+	self->d.u[0].goid = 0;
+	of_handler = &self->d;
+	let_go_there = ~0u;
+	sigaction(SIGUSR1, &sa, NULL);
+	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
+	pthread_attr_init(&attr);
+	ASSERT_EQ(0, pthread_attr_setstack(&attr, l.stack, STACK));
+	ASSERT_EQ(0, pthread_create(&thread, &attr, raises_low, &l));
+	ASSERT_TRUE(WAIT_FOR(*(volatile pid_t *)&l.tid && in_fault(l.tid)));
+	for (i = 0; i < MISSING; i += 4096)
+		ASSERT_EQ(0, uffd_fill(uffd, l.stack + i));
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, let_go_there);
+	close(uffd);
 }
 
 /* Its mask tells nothing, its stack does. */
