@@ -242,16 +242,36 @@ static int publish_reserved(struct gmp_group *grp, int charged, struct gmp_group
 	return err;
 }
 
+/* As will be found out later, with the lock: who need not be charged, even for a moment. */
+static bool is_attached(const struct gmp_group *grp, struct gmp_group **slot)
+{
+	struct gmp_group *old;
+	bool is;
+
+	rcu_read_lock();
+	old = xa_load(&registry, grp->nr);
+	is = READ_ONCE(*slot) || (old && old->tgid == grp->tgid && !gmp_group_is_dead(old));
+	rcu_read_unlock();
+	return is;
+}
+
 static int try_publish(struct gmp_group *grp, struct gmp_group **slot, struct gmp_group **left)
 {
-	int charged = gmp_charge(grp->charged_to, GMP_R_PROCESSES, 1);	/* until retire_work() */
-	int err;
+	struct gmp_group *cleared;
+	int err, charged;
 
+	if (is_attached(grp, slot))
+		return -EBUSY;
+	charged = gmp_charge(grp->charged_to, GMP_R_PROCESSES, 1);	/* until retire_work() */
 	do {
+		cleared = NULL;
 		err = xa_reserve(&registry, grp->nr, GFP_KERNEL);
 		if (err)
 			break;
-		err = publish_reserved(grp, charged, slot, left);
+		err = publish_reserved(grp, charged, slot, &cleared);
+		if (cleared && *left)
+			gmp_group_put(*left);
+		*left = cleared ?: *left;
 	} while (err == -ENOMEM);
 	if (!err)
 		return 0;

@@ -83,20 +83,27 @@ static bool in_runtime(const struct gmp_worker *w, struct pt_regs *regs)
 	return READ_ONCE(w->u->crit) || (ip >= w->grp->how.text_lo && ip < w->grp->how.text_hi);
 }
 
-/*
- * A handler of the program runs with a mask of its own. Another mask alone tells nothing: system(3) waits for
- * its child with SIGCHLD blocked. When the mask is what it was, no handler runs any more; or not yet, while
- * the kernel writes its frame, and may sleep in a page fault: then the thread is where the signal found it.
- */
-static bool in_handler(struct gmp_worker *w, struct pt_regs *regs)
+/* One that has begun is over when the thread has its old mask, or is above where the signal found it. */
+static void look_for_handlers(struct gmp_worker *w, unsigned long sp)
 {
-	if (__on_sig_stack(user_stack_pointer(regs)))
-		return true;
-	if (!sigequalsets(user_mask(), &w->base_mask))
-		return w->signalled;
-	if (instruction_pointer(regs) != w->signalled_ip || user_stack_pointer(regs) != w->signalled_sp)
+	/* Not just there: the kernel may sleep in a page fault while it writes the handler's frame. */
+	if (sp != w->signalled_sp && sigequalsets(user_mask(), &w->base_mask))
 		w->signalled = false;
-	return false;
+	if (sp > w->unmasked_sp)
+		w->unmasked_sp = 0;
+}
+
+/*
+ * A handler of the program runs with a mask of its own, mostly. Another mask alone tells nothing: system(3)
+ * waits for its child with SIGCHLD blocked. But who has SIGURG blocked cannot be told that its P is gone.
+ */
+static bool in_handler(const struct gmp_worker *w, unsigned long sp)
+{
+	if (__on_sig_stack(sp))
+		return true;
+	if (sigequalsets(user_mask(), &w->base_mask))
+		return w->unmasked_sp;
+	return w->signalled || sigismember(user_mask(), SIGURG);
 }
 
 static bool may_go(struct gmp_worker *w, enum gmp_why why)
@@ -107,32 +114,56 @@ static bool may_go(struct gmp_worker *w, enum gmp_why why)
 		return true;	/* whatever it was in: it will not come back to it */
 	if (current->mm && current->mm != w->grp->mm)
 		return false;	/* within execve(): the new program's registers and memory */
-	if (why != GMP_WHY_BLOCKED || !READ_ONCE(handoff) || !READ_ONCE(w->u->goid))
+	if (why != GMP_WHY_BLOCKED)
+		return false;
+	look_for_handlers(w, user_stack_pointer(regs));
+	if (!READ_ONCE(handoff) || !READ_ONCE(w->u->goid))
 		return false;
 	if (READ_ONCE(current->__state) & TASK_RTLOCK_WAIT)
 		return false;	/* a spinlock of a PREEMPT_RT kernel: held for a moment */
-	return !in_runtime(w, regs) && !in_handler(w, regs);
+	return !in_runtime(w, regs) && !in_handler(w, user_stack_pointer(regs));
+}
+
+/* It was sent by the runtime, to its own handler; one that has lost what it carries is not told apart. */
+static bool is_the_runtimes(const struct gmp_worker *w, int sig, const struct kernel_siginfo *info,
+			    const struct k_sigaction *ka)
+{
+	return sig == SIGURG && smp_load_acquire(&w->grp->handoff) &&	/* KA-3 */
+	       (unsigned long)ka->sa.sa_handler == w->grp->how.handler &&
+	       info->si_code == SI_QUEUE && (unsigned long)info->si_ptr == w->grp->how.cookie;
+}
+
+/* Is the mask it will have no other than the thread's first one? */
+static bool runs_unmasked(const struct gmp_worker *w, int sig, const struct k_sigaction *ka)
+{
+	sigset_t mask;
+
+	sigorsets(&mask, &current->blocked, &ka->sa.sa_mask);
+	if (!(ka->sa.sa_flags & SA_NODEFER))
+		sigaddset(&mask, sig);
+	return sigequalsets(&mask, &w->base_mask);
 }
 
 /**
  * gmp_handoff_signalled() - a signal handler is about to run in the calling task
  * @sig: the signal
- * @handler: address of the handler, in user space
+ * @info: what it carries
+ * @ka: how it is handled
  *
- * The runtime's own is left out: it is runtime, and the goroutine may be stopped in it for long.
+ * The runtime's own are left out: such a handler is runtime, and the goroutine may be stopped in it for long.
  *
  * Context: tracepoint signal_deliver: interrupts off, locks of the kernel held.
  */
-void gmp_handoff_signalled(int sig, unsigned long handler)
+void gmp_handoff_signalled(int sig, const struct kernel_siginfo *info, const struct k_sigaction *ka)
 {
 	struct gmp_worker *w = gmp_worker_current();
 
-	if (!w || (sig == SIGURG && smp_load_acquire(&w->grp->handoff) &&	/* KA-3 */
-		   handler == w->grp->how.handler))
+	if (!w || is_the_runtimes(w, sig, info, ka))
 		return;
 	w->signalled = true;
-	w->signalled_ip = instruction_pointer(task_pt_regs(current));
 	w->signalled_sp = user_stack_pointer(task_pt_regs(current));
+	if (!w->unmasked_sp && runs_unmasked(w, sig, ka))
+		w->unmasked_sp = w->signalled_sp;
 }
 
 /* ---- has anybody use for it? --------------------------------------------------------------- */

@@ -51,7 +51,7 @@ static void on_exec(void *data, struct task_struct *p, pid_t old_pid, struct lin
 static void on_signal(void *data, int sig, struct kernel_siginfo *info, struct k_sigaction *ka)
 {
 	if (ka->sa.sa_handler != SIG_DFL && ka->sa.sa_handler != SIG_IGN)
-		gmp_handoff_signalled(sig, (unsigned long)ka->sa.sa_handler);
+		gmp_handoff_signalled(sig, info, ka);
 }
 
 static struct {

@@ -445,8 +445,8 @@ enum gmp_worker_state {
  * @preempt_queued: atomic; the same of @preempt, or about to be
  * @base_mask: constant; its signal mask when it was registered
  * @signalled: task; a signal handler of the program has begun, and its mask was not @base_mask since
- * @signalled_ip: task; where the latest such signal found it
- * @signalled_sp: task; likewise
+ * @signalled_sp: task; where the latest such signal found it
+ * @unmasked_sp: task; where one did whose handler has just @base_mask; 0 none, or it was above that since
  * @back: task_work from sched_in: before it returns to user mode without a P
  * @preempt: task_work from anybody of its process
  * @wake: irq_work from sched_out: its P is worth taking
@@ -491,7 +491,7 @@ struct gmp_worker {
 	atomic_t		preempt_queued;
 	sigset_t		base_mask;
 	bool			signalled;
-	unsigned long		signalled_ip;
+	unsigned long		unmasked_sp;
 	unsigned long		signalled_sp;
 	struct callback_head	back;
 	struct callback_head	preempt;
@@ -531,7 +531,7 @@ void gmp_handoff_out(struct gmp_worker *w, enum gmp_why why);
 void gmp_handoff_in(struct gmp_worker *w);
 int gmp_handoff_set(struct gmp_group *grp, const struct gmp_handoff *how);
 int gmp_handoff_preempt(struct gmp_group *grp, unsigned long slot);
-void gmp_handoff_signalled(int sig, unsigned long handler);
+void gmp_handoff_signalled(int sig, const struct kernel_siginfo *info, const struct k_sigaction *ka);
 void gmp_handoff_exit(void);
 
 /* Not xa_empty(): where memory ran out in the midst of an insertion empty nodes may be left. */

@@ -89,6 +89,12 @@ static struct page *region_page(struct gmp_region *r, unsigned long idx)
 	return first;
 }
 
+static void *address_in(struct page *page, u64 off)
+{
+	/* Worked out of its flags where there is no vmemmap: of those that never change. */
+	return data_race(page_address(page)) + offset_in_page(off);
+}
+
 /**
  * gmp_region_get() - the kernel's address of a place in a region, which will be there from now on
  * @r: region
@@ -105,7 +111,7 @@ void *gmp_region_get(struct gmp_region *r, u64 off)
 	if (WARN_ON_ONCE(idx >= r->nr_pages))
 		return NULL;
 	page = region_page(r, array_index_nospec(idx, r->nr_pages));
-	return page ? page_address(page) + offset_in_page(off) : NULL;
+	return page ? address_in(page, off) : NULL;
 }
 
 /**
@@ -124,7 +130,7 @@ void *gmp_region_peek(struct gmp_region *r, u64 off)
 	if (WARN_ON_ONCE(idx >= r->nr_pages))
 		return NULL;
 	page = READ_ONCE(r->pages[array_index_nospec(idx, r->nr_pages)]);
-	return page ? page_address(page) + offset_in_page(off) : NULL;
+	return page ? address_in(page, off) : NULL;
 }
 
 /* The mapping holds the file, the file holds the group: vm_private_data and vm_file stay. */

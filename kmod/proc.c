@@ -253,7 +253,8 @@ void gmp_proc_add(struct gmp_group *grp)
 {
 	if (try_add(grp))
 		return;
-	wait_event_killable_timeout(name_free, !xa_load(&names, grp->nr), NAME_WAIT);
+	wait_event_killable_timeout(name_free, !xa_load(&names, grp->nr) ||
+				    atomic_read(&grp->dir_state) == DIR_MADE, NAME_WAIT);
 	try_add(grp);
 }
 

@@ -126,7 +126,7 @@ bool rt_unwind(const struct rt_regs *regs, uintptr_t lo, uintptr_t hi, rt_frame_
 }
 
 /* gobuf.h: r15 r14 r13 r12 rbx rbp pc from the saved stack pointer up. */
-bool rt_regs_parked(const struct rt_g *gp, struct rt_regs *regs)
+rt_not_sanitized bool rt_regs_parked(const struct rt_g *gp, struct rt_regs *regs)
 {
 	const uint64_t *sp = rt_load_rlx(&gp->sp);
 

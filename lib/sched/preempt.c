@@ -99,11 +99,12 @@ static rt_not_sanitized bool in_handler(struct rt_m *mp, struct rt_g *gp, const 
 	return false;
 }
 
+/* What was interrupted, and we: a handler of the program that calls ours may be on the alternate stack. */
 static bool on_stack_of(struct rt_g *gp, const ucontext_t *uc)
 {
-	uintptr_t sp = (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
+	uintptr_t sp = (uintptr_t)uc->uc_mcontext.gregs[REG_RSP], here = (uintptr_t)__builtin_frame_address(0);
 
-	return sp > gp->stack_lo && sp <= gp->stack_hi;
+	return sp > gp->stack_lo && sp <= gp->stack_hi && here > gp->stack_lo && here <= gp->stack_hi;
 }
 
 static bool may_stop(struct rt_m *mp, struct rt_g *gp, const ucontext_t *uc)
@@ -195,6 +196,8 @@ static rt_not_sanitized void on_sigurg(int sig, siginfo_t *si, void *ctx)
 	const ucontext_t *uc = ctx;
 
 	if (!is_ours(si)) {
+		if (before.sa_flags & SA_NODEFER)
+			let_others(uc);
 		rt_mark_pass_on(&before, sig, si, ctx);
 		return;
 	}
@@ -208,8 +211,23 @@ static rt_not_sanitized void on_sigurg(int sig, siginfo_t *si, void *ctx)
 }
 
 /*
+ * As gmp_lock_os_thread() would have it: in the queue behind all others, and its thread waits for it. A tied
+ * goroutine has its turn after 61 others at most; one that starts more than these in a slice would start ever more.
+ */
+static void yield_on_this_m(struct rt_m *mp, struct rt_g *gp)
+{
+	mp->locked_depth++;
+	rt_store_rlx(&mp->lockedg, gp);
+	rt_store_rlx(&gp->lockedm, mp);
+	rt_yield(mp, gp);
+	mp->locked_depth--;
+	rt_store_rlx(&mp->lockedg, NULL);
+	rt_store_rlx(&gp->lockedm, NULL);
+}
+
+/*
  * At a call that does not park: stopped here as it might be by the signal, which a goroutine that is
- * seldom outside of the library would not get.
+ * seldom outside of the library would not get. Others that are tied to the thread could not run meanwhile.
  */
 rt_noinline void rt_preempt_here(struct rt_m *mp)
 {
@@ -218,7 +236,10 @@ rt_noinline void rt_preempt_here(struct rt_m *mp)
 
 	if (!gp || gp->nopreempt || mp->stops_world || rt_env.asyncpreemptoff || !rt_may_be_left(mp, gp))
 		return;
-	stop_self(mp, gp);
+	if (gp->lockedm || gp->tied == RT_TIED_ALONE || mp->tied.n)
+		stop_self(mp, gp);
+	else
+		yield_on_this_m(mp, gp);
 	errno = saved;
 }
 

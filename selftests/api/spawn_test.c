@@ -39,6 +39,49 @@ GTEST(a_loop_of_gmp_go_is_preempted)
 	CHECK(atomic_load(&saw));
 }
 
+static _Atomic long ran;
+
+static void takes_time(void *arg)
+{
+	uint64_t end = gmp_now() + 5000;
+
+	(void)arg;
+	while (gmp_now() < end)
+		;
+	ran++;
+}
+
+/*
+ * Its place is at the end of the queue: those it has started run before it starts more. Else there would be ever
+ * more of them. A ring's length may be left over: the 61st look is at the global queue.
+ */
+static int starts_no_more_than_run(void *arg)
+{
+	uint64_t last = gmp_now(), now;
+	long made = 0, stops = 0;
+
+	for (ran = 0; stops < 3; last = now) {
+		long before = made;
+
+		for (int i = 0; i < 16; i++, made++)
+			CHECK(gmp_go(takes_time, arg) > 0);
+		now = gmp_now();
+		if (now - last < 15000000)	/* it was not stopped in there, or for no longer than a slice */
+			continue;
+		printf("# stopped for %llu ms: %ld of %ld have run\n", (unsigned long long)(now - last) / 1000000,
+		       ran, before);
+		CHECK(before - ran <= 512);
+		stops++;
+	}
+	return 0;
+}
+
+TEST(those_it_started_run_before_it_starts_more)
+{
+	setenv("GMP_MAXPROCS", "1", 1);
+	CHECK_EQ(gmp_run(starts_no_more_than_run, NULL), 0);
+}
+
 /* Not inside such a region: the others wait, and nothing breaks. */
 GTEST(a_region_without_preemption_holds_in_gmp_go)
 {

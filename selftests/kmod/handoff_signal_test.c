@@ -224,6 +224,56 @@ TEST_F(handoff, stays_in_a_handler_whose_frame_was_waited_for)
 	close(uffd);
 }
 
+/* Its mask is the thread's first one: by SA_NODEFER, or as it was let in where it was blocked before. */
+TEST_F(handoff, stays_in_a_handler_with_the_old_mask)
+{
+	of_handler = &self->d;
+	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
+	handle_usr1(SA_NODEFER);
+	EXPECT_EQ(0, let_go_there);
+	EXPECT_EQ(1, is_let_go(&self->d));
+	mask_usr2(SIG_BLOCK);
+	handle_usr1(SA_NODEFER);
+	EXPECT_EQ(0, let_go_there);
+}
+
+/* Nobody could tell it that it is without a P. */
+TEST_F(handoff, stays_where_its_signal_is_blocked)
+{
+	sigset_t urg;
+
+	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
+	sigemptyset(&urg);
+	sigaddset(&urg, SIGURG);
+	sigprocmask(SIG_BLOCK, &urg, NULL);
+	EXPECT_EQ(0, times_let_go(&self->d));
+	sigprocmask(SIG_UNBLOCK, &urg, NULL);
+	EXPECT_EQ(1, is_let_go(&self->d));
+}
+
+/* The program's handler of SIGURG, called by the runtime's. */
+static void on_urg_passes_on(int sig, siginfo_t *si, void *uc)
+{
+	(void)uc;
+	if (si->si_code != SI_QUEUE)
+		on_usr1(sig);
+}
+
+TEST_F(handoff, stays_in_a_handler_that_ours_calls)
+{
+	struct sigaction sa = { .sa_sigaction = on_urg_passes_on, .sa_flags = SA_SIGINFO };
+
+	of_handler = &self->d;
+	self->how.handler = (uintptr_t)on_urg_passes_on;
+	self->how.cookie = 0x1234;
+	sigaction(SIGURG, &sa, NULL);
+	ASSERT_EQ(0, do_ioctl(self->d.fd, GMP_IOC_HANDOFF, &self->how));
+	let_go_there = ~0u;
+	raise(SIGURG);
+	EXPECT_EQ(0, let_go_there);
+	EXPECT_EQ(1, is_let_go(&self->d));
+}
+
 /* Its mask tells nothing, its stack does. */
 TEST_F(handoff, stays_on_the_alternate_stack)
 {

@@ -22,9 +22,9 @@
 
 #define ENOUGH	50u
 
-enum place { OWN, REGION, RUNTIME, LIBC, LINKER, OTHER, NR_PLACES };
+enum place { OWN, REGION, RUNTIME, LIBC, LINKER, ALTERNATE, OTHER, NR_PLACES };
 
-static const char *const names[NR_PLACES] = { "own", "region", "runtime", "libc", "linker", "other" };
+static const char *const names[NR_PLACES] = { "own", "region", "runtime", "libc", "linker", "alternate", "other" };
 static struct { uintptr_t lo, hi; enum place place; } code[8];
 static struct sigaction runtime;
 static uintptr_t stack_lo, stack_hi;	/* of goroutine 1 */
@@ -71,15 +71,17 @@ static rt_not_sanitized enum place place_of(uintptr_t pc)
 /* A signal that comes while this one is dealt with is not looked at: it may stop goroutine 1 here, in own code. */
 static rt_not_sanitized void watch(int sig, siginfo_t *si, void *ctx)
 {
-	uintptr_t pc = (uintptr_t)((ucontext_t *)ctx)->uc_mcontext.gregs[REG_RIP];
-	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
-	enum place at = place_of(pc);
+	const greg_t *regs = ((ucontext_t *)ctx)->uc_mcontext.gregs;
+	uintptr_t sp = (uintptr_t)__builtin_frame_address(0), met_sp = (uintptr_t)regs[REG_RSP];
+	enum place at = place_of((uintptr_t)regs[REG_RIP]);
 	uint64_t then;
 
-	if (sp < stack_lo || sp >= stack_hi) {
+	if (met_sp < stack_lo || met_sp >= stack_hi) {
 		runtime.sa_sigaction(sig, si, ctx);
 		return;
 	}
+	if (sp < stack_lo || sp >= stack_hi)
+		at = ALTERNATE;
 	if (watching)
 		return;
 	watching = true;
@@ -171,6 +173,26 @@ static void computes(void)
 WATCHED(stopped_in_own_code)
 {
 	while (stopped[OWN] < ENOUGH)
+		computes();
+}
+
+static void watch_from(int flags)
+{
+	struct sigaction sa = runtime;
+
+	sa.sa_sigaction = watch;
+	sa.sa_flags |= flags;
+	CHECK_EQ(rt_sigaction(SIGURG, &sa, NULL), 0);
+}
+
+/* A handler of the program is there, which calls ours: its frames are nobody's to leave. */
+WATCHED(not_from_the_alternate_stack)
+{
+	watch_from(SA_ONSTACK);
+	while (!enough(ALTERNATE))
+		computes();
+	watch_from(0);
+	while (!stopped[OWN])
 		computes();
 }
 
