@@ -65,6 +65,8 @@ MODULE_PARM_DESC(handoff_delay_us,
 
 #define MAX_DELAY_NS	NSEC_PER_SEC
 
+#define HANDLERS_STACK	SZ_1M
+
 /* Somebody may have been in way_out() since the module was loaded. */
 static bool back_used;
 
@@ -83,13 +85,16 @@ static bool in_runtime(const struct gmp_worker *w, struct pt_regs *regs)
 	return READ_ONCE(w->u->crit) || (ip >= w->grp->how.text_lo && ip < w->grp->how.text_hi);
 }
 
-/* One that has begun is over when the thread has its old mask, or is above where the signal found it. */
+/*
+ * One that has begun is over when the thread has its old mask; or, if it has just that mask, when it is above
+ * where the signal found it, or far below, on another stack: no handler needs that much, and none may park.
+ */
 static void look_for_handlers(struct gmp_worker *w, unsigned long sp)
 {
 	/* Not just there: the kernel may sleep in a page fault while it writes the handler's frame. */
 	if (sp != w->signalled_sp && sigequalsets(user_mask(), &w->base_mask))
 		w->signalled = false;
-	if (sp > w->unmasked_sp)
+	if (w->unmasked_sp - sp > HANDLERS_STACK)
 		w->unmasked_sp = 0;
 }
 
