@@ -447,8 +447,11 @@ static struct rt_g *take_picked(struct rt_m *mp)
 /* Woken without a P, to go on all the same: rt_m_rescue(). */
 static struct rt_g *take_unowned(struct rt_m *mp)
 {
-	mp->unowned = false;
-	return rt_tied_any(mp);
+	struct rt_g *gp = rt_tied_any(mp);
+
+	if (unlikely(!gp))
+		rt_store_rlx(&mp->unowned, false);	/* else rt_execute() does */
+	return gp;
 }
 
 /*

@@ -108,7 +108,7 @@ bool rt_m_rescue(void)
 	rt_unlock(&rt_sched.lock);
 	if (!mp)
 		return false;
-	mp->unowned = true;
+	rt_store_rlx(&mp->unowned, true);
 	rt_m_give_p(mp, NULL, false);
 	return true;
 }

@@ -236,7 +236,7 @@ static bool resumed(struct rt_m *mp)
 	rt_note_clear(&mp->park);
 	rt_publish_m(mp, GMP_M_SCHED);
 	if (!pp)
-		return mp->unowned;
+		return rt_load_rlx(&mp->unowned);
 	rt_store_rlx(&rt_sched.coarse_now, rt_now());	/* nobody may have looked at the clock meanwhile */
 	rt_store_rlx(&mp->nextp, NULL);
 	rt_tied_granted(mp);

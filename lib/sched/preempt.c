@@ -377,7 +377,7 @@ void rt_preempt_all(uint32_t why)
 /*
  * Ms without a P whose goroutine computes are to come back to the scheduler: for those that were rescued (sysmon.c),
  * and at the end of a run, when the module may not have seen them since their P was taken. Reader of RCU. True:
- * there are such.
+ * there are such; or one was rescued and has not gone on yet, for want of a CPU.
  */
 bool rt_preempt_lost(void)
 {
@@ -386,6 +386,7 @@ bool rt_preempt_lost(void)
 	if (!installed)
 		return false;
 	for (struct rt_m *mp = rt_load_acq(&rt_sched.allm); mp; mp = rt_load_acq(&mp->alllink)) {
+		any = any || rt_load_acq(&mp->unowned);
 		if (!rt_load_rlx(&mp->curg) || !rt_load_rlx(&mp->slot->lost))
 			continue;
 		any = true;

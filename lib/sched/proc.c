@@ -229,6 +229,7 @@ static rt_cold void as_if_lost(struct rt_m *mp)
 	rt_store_rlx(&mp->p, rt_sched.allp[0]);
 	mp->rescued = true;
 	rt_store_rlx(&mp->slot->lost, 1);
+	rt_store_rel(&mp->unowned, false);	/* rt_preempt_lost() sees one or the other */
 }
 
 void rt_execute(struct rt_m *mp, struct rt_g *gp)
