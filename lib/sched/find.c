@@ -444,11 +444,24 @@ static struct rt_g *take_picked(struct rt_m *mp)
 	return found(mp, gp);
 }
 
+/*
+ * What it was stopped in may be malloc(), with a lock of that, and to make an M takes the same lock. So it goes on
+ * before anything else is done here; that includes the duty of who spins: an idle M is woken, none is made.
+ */
+static struct rt_g *take_alone(struct rt_m *mp)
+{
+	struct rt_g *gp = found(mp, rt_tied_next(mp));
+
+	mp->in_library = false;
+	return gp;
+}
+
 /* Woken without a P, to go on all the same: rt_m_rescue(). */
 static struct rt_g *take_unowned(struct rt_m *mp)
 {
 	struct rt_g *gp = rt_tied_any(mp);
 
+	mp->in_library = false;
 	if (unlikely(!gp))
 		rt_store_rlx(&mp->unowned, false);	/* else rt_execute() does */
 	return gp;
@@ -499,6 +512,8 @@ struct rt_g *rt_find_runnable(struct rt_m *mp)
 			rt_gcstop_m(mp);
 			continue;
 		}
+		if (unlikely(mp->in_library))
+			return take_alone(mp);
 		if (unlikely(rt_m_has_tied(mp))) {
 			if (leave_to_others(mp))
 				continue;

@@ -126,6 +126,7 @@ struct rt_m {
 	struct rt_g *alone;		/* likewise, stopped in a library: runs before anything else; owner */
 	bool wants_p;			/* on sched.mtied; sched.lock */
 	bool served;			/* has run a G since it was given its P; owner */
+	bool in_library;		/* alone was stopped in one, maybe in malloc(): none is called here; owner */
 	bool unowned;			/* goes on without a P: rt_m_rescue(); before park is woken, as nextp */
 	bool rescued;			/* it did, and has not come back; owner */
 	struct rt_g *picked;		/* taken off a queue, for g0 to deal with */

@@ -23,6 +23,9 @@
  * computed, though the kernel had said that the P may go); the same with one P and no module only, where what
  * blocks keeps the P (what it waits for could then not go on even without one).
  *
+ * What RT_TIED_ALONE was stopped in may be malloc(), with its lock: its thread calls none before that goroutine has
+ * gone on (mp->in_library), which is the first thing that it does with a P. It makes no M for others meanwhile.
+ *
  * Without the module the P does not come back from an M that blocks in a library. When each P is with such an M, and
  * has been for longer than a time slice, the first that waits here goes on without a P: as the goroutine whose
  * lock they wait for may be among these, and no other will ever get one (sysmon.c: rescue_from_sleepers()). It
@@ -122,6 +125,10 @@ void rt_tied_alone(struct rt_m *mp, struct rt_g *gp)
 {
 	gp->tied = RT_TIED_ALONE;
 	mp->alone = gp;
+	if (!mp->p) {
+		mp->in_library = true;
+		mp->served = false;
+	}
 }
 
 /* A P was given to @mp, for these if it has any: the first runs at once. */
