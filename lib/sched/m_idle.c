@@ -168,7 +168,7 @@ static int start(struct rt_p *pp, bool spinning, bool tied)
 		rt_m_give_p(mp, pp, spinning);
 		return 0;
 	}
-	err = rt_getm() && rt_getm()->in_library ? -EAGAIN : rt_m_create(pp, spinning, NULL);
+	err = rt_m_create(pp, spinning, NULL);
 	if (err)
 		start_failed(pp, spinning);
 	return err;

@@ -138,8 +138,11 @@ void rt_m_forget_wanted(void)
 
 int rt_m_create(struct rt_p *pp, bool spinning, struct rt_g *picked)
 {
-	struct rt_m *mp = rt_m_alloc();
+	struct rt_m *mp = rt_getm();
 
+	if (unlikely(mp && mp->in_library))
+		return -EAGAIN;		/* its goroutine may have malloc's lock: tied.c */
+	mp = rt_m_alloc();
 	if (!mp)
 		return -EAGAIN;
 	mp->created = true;

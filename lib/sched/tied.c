@@ -125,7 +125,7 @@ void rt_tied_alone(struct rt_m *mp, struct rt_g *gp)
 {
 	gp->tied = RT_TIED_ALONE;
 	mp->alone = gp;
-	if (!mp->p) {
+	if (!mp->p || rt_load_rlx(&mp->slot->lost)) {
 		mp->in_library = true;
 		mp->served = false;
 	}
